@@ -1,0 +1,119 @@
+"""How results, findings and problems look. Everything in them may be hostile; see console.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from orchestrator.cli.console import json_text, safe
+from orchestrator.errors import Problem
+from orchestrator.results.model import RunResult, Status
+from orchestrator.text import escape_controls
+from orchestrator.validation.finding import Finding
+from orchestrator.vault.changes import Change
+
+_SHOWN_CHANGES = 20
+_EXCERPT_WIDTH = 100  # characters of one source line
+_MARKS = {"created": "+", "modified": "~", "deleted": "-"}
+
+
+def status_text(status: Status) -> Text:
+    return Text(status.value, style="green" if status is Status.SUCCEEDED else "red")
+
+
+def result_value(result: RunResult) -> str:
+    """What the skill returned, for standard output: text as text, everything else as JSON."""
+    if isinstance(result.output, str):
+        return escape_controls(result.output)
+    return json_text(result.output)
+
+
+def result_lines(result: RunResult, source: str) -> Iterator[Text]:
+    """The summary of a run: how it ended, what it used, what it changed, and why not."""
+    reason = f"by the policy {result.level}" if result.violations and not result.usage.wall_seconds else result.reason
+    yield Text.assemble(safe(result.skill, "bold", one_line=True), " ", status_text(result.status), ": ", safe(reason))
+    if result.status is not Status.DENIED or result.usage.wall_seconds:
+        yield usage_line(result)
+    yield from change_lines(result.changes)
+    if result.error is not None and result.error.traceback:
+        yield safe(result.error.traceback.rstrip(), "dim")
+    for finding in result.violations:
+        yield from finding_lines(finding, source)
+    for finding in result.warnings:
+        yield from finding_lines(finding, source)
+
+
+def usage_line(result: RunResult) -> Text:
+    usage = result.usage
+    cpu = usage.user_cpu_seconds + usage.system_cpu_seconds
+    start = "warm" if result.warm else "cold"
+    return Text(
+        f"  {milliseconds(usage.wall_seconds)} in the sandbox, {milliseconds(result.timings.total)} in all ({start}), "
+        f"{milliseconds(cpu)} of CPU, {megabytes(usage.memory_peak_bytes)} peak memory, level {result.level}",
+        style="dim",
+    )
+
+
+def change_lines(changes: tuple[Change, ...]) -> Iterator[Text]:
+    for change in changes[:_SHOWN_CHANGES]:
+        size = "" if change.directory or change.kind == "deleted" else f"  {change.size} bytes"
+        slash = "/" if change.directory else ""
+        yield Text.assemble(f"  {_MARKS[change.kind]} ", safe(change.path + slash, one_line=True), (size, "dim"))
+    if len(changes) > _SHOWN_CHANGES:
+        yield Text(f"  and {len(changes) - _SHOWN_CHANGES} more changes")
+
+
+def problem_lines(problems: Iterable[Problem]) -> Iterator[Text]:
+    for problem in problems:
+        yield Text.assemble(
+            "  ", safe(problem.pointer or "(document)", "bold", one_line=True), ": ", safe(problem.message)
+        )
+        if problem.expected:
+            yield Text.assemble(("    expected: ", "dim"), safe(problem.expected))
+
+
+def finding_lines(finding: Finding, source: str, filename: str = "") -> Iterator[Text]:
+    """Place, rule and reason; the line of ``source`` with a caret; the fix."""
+    at = f"{finding.line}:{finding.column}" if finding.line else ""
+    place = ":".join(part for part in (filename, at) if part) or finding.subject
+    style = "yellow" if finding.severity == "warning" else "red"
+    word = "warning" if finding.severity == "warning" else "error"
+    yield Text.assemble(
+        "  ",
+        safe(place, one_line=True),
+        ": ",
+        (word, style),
+        f" {finding.rule}: ",
+        safe(finding.message, one_line=True),
+    )
+    yield from excerpt(source, finding.line, finding.column)
+    if finding.fix:
+        yield Text.assemble(("    fix: ", "dim"), safe(finding.fix))
+
+
+def excerpt(source: str, line: int, column: int) -> Iterator[Text]:
+    """The source line and, under it, a caret at ``column`` (both count from 1; 0: none). Long lines are cut around it.
+
+    Escapes make a line longer than it is, so the caret is placed by the escaped text before it.
+    """
+    lines = source.split("\n")
+    if not 0 < line <= len(lines):
+        return
+    text = lines[line - 1].rstrip("\r")
+    start = max(0, column - 1 - _EXCERPT_WIDTH // 2) if len(text) > _EXCERPT_WIDTH else 0
+    shown = escape_controls(text[start : start + _EXCERPT_WIDTH], keep_newlines=False)
+    before = escape_controls(text[start : max(start, column - 1)], keep_newlines=False)
+    lead = "…" if start else ""
+    yield Text(f"      {lead}{shown}")
+    if column > 0:
+        width = Text(before).cell_len + len(lead)
+        yield Text("      " + " " * width + "^", style="bold")
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MB"

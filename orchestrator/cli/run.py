@@ -1,0 +1,132 @@
+"""``orchestrator run``: one skill, once, from files and options to a result on the terminal."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, TextIO
+
+from orchestrator import strictjson
+from orchestrator.cli.configuration import COLD, load_settings
+from orchestrator.cli.console import Output, Spinner, put, put_json, say
+from orchestrator.cli.exits import OF_STATUS, Exit
+from orchestrator.cli.render import result_lines, result_value
+from orchestrator.core import Orchestrator
+from orchestrator.errors import InputsError
+from orchestrator.events import RunEvent
+from orchestrator.manifest import load_manifest
+from orchestrator.text import escape_controls
+from orchestrator.validation.inputs import MAX_INPUT_BYTES, MAX_INPUT_DEPTH
+
+LONGEST_HELD: Final = 4096  # characters of an unfinished line that are held back
+
+
+def run_skill(
+    manifest: Path, *, inputs: str | None, vault: Path | None, level: str | None, timeout: float | None, output: Output
+) -> Exit:
+    """Raises what ``Orchestrator`` raises; the caller turns that into an exit code."""
+    skill = load_manifest(manifest)
+    given = read_inputs(inputs)
+    settings = load_settings(vault=vault, warm_targets=COLD)
+    with Spinner("waiting for a sandbox") as spinner, _closing(Orchestrator(settings)) as orchestrator:
+        echo = Echo(sys.stderr, spinner)
+        on_event = echo if output is Output.TEXT else None
+        with cancelled_by_ctrl_c() as cancel:
+            result = orchestrator.run(skill, given, level=level, timeout=timeout, on_event=on_event, cancel=cancel)
+    if output is Output.TEXT:
+        echo.end()
+        for line in result_lines(result, skill.code):
+            say(line)
+        if result.ok:
+            put(result_value(result))
+    else:
+        put_json(result.to_dict())
+    return OF_STATUS[result.status]
+
+
+@contextmanager
+def _closing(orchestrator: Orchestrator) -> Iterator[Orchestrator]:
+    """Nothing runs any more when this ends, so there is nothing to wait for."""
+    try:
+        yield orchestrator
+    finally:
+        orchestrator.close(0)
+
+
+def read_inputs(argument: str | None) -> Mapping[str, Any] | None:
+    """The object in ``argument``, or in the file that it names behind an @ (@-: standard input). ``InputsError``."""
+    if argument is None:
+        return None
+    what, raw = (
+        ("--inputs", argument.encode("utf-8", "surrogateescape")) if argument[:1] != "@" else _read(argument[1:])
+    )
+    try:
+        value = strictjson.loads(raw, max_bytes=MAX_INPUT_BYTES, max_depth=MAX_INPUT_DEPTH, what=what)
+    except strictjson.StrictJSONError as error:
+        raise InputsError(str(error), hint='give one JSON object, like --inputs \'{"folder": "Inbox"}\'') from None
+    if not isinstance(value, dict):
+        raise InputsError(f"{what}: the inputs must be a JSON object, with one key for each argument")
+    return value
+
+
+def _read(name: str) -> tuple[str, bytes]:
+    if name == "-":
+        return "standard input", sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+    try:
+        with Path(name).open("rb") as file:
+            return name, file.read(MAX_INPUT_BYTES + 1)
+    except OSError as error:
+        raise InputsError(f"{name} cannot be read: {error.strerror}", hint="--inputs @FILE names a JSON file") from None
+
+
+@contextmanager
+def cancelled_by_ctrl_c() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets. The second is an ordinary KeyboardInterrupt again."""
+    cancel = threading.Event()
+
+    def interrupted(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        cancel.set()
+        sys.stderr.write("cancelling; Ctrl-C again leaves at once\n")
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Echo:
+    """Shows a skill's output while it runs: whole lines, escaped, each behind a bar that no skill can print.
+
+    So nothing a skill writes can be taken for a line of ours.
+    """
+
+    def __init__(self, stream: TextIO, spinner: Spinner) -> None:
+        self._stream = stream
+        self._spinner = spinner
+        self._held = {"stdout": "", "stderr": ""}
+
+    def __call__(self, event: RunEvent) -> None:
+        self._spinner.stop()
+        if event.kind in self._held:
+            *lines, rest = (self._held[event.kind] + event.text).split("\n")
+            if len(rest) > LONGEST_HELD:
+                lines, rest = [*lines, rest], ""
+            self._held[event.kind] = rest
+            self._show(lines)
+
+    def end(self) -> None:
+        """What was left without an end of line."""
+        for kind, rest in self._held.items():
+            self._show([rest] if rest else [])
+            self._held[kind] = ""
+
+    def _show(self, lines: list[str]) -> None:
+        self._stream.write("".join(f"  | {escape_controls(line, keep_newlines=False)}\n" for line in lines))
+        self._stream.flush()

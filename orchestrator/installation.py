@@ -1,0 +1,182 @@
+"""``Installation``: what one orchestrator runs on, opened in order and closed in reverse.
+
+    engine -> claim (instance) -> janitor -> image -> vault -> sweep -> policies -> host facts
+
+It decides nothing about skills; it finds out what is there and makes sure it is fit to use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+from loguru import logger
+
+from orchestrator import forks
+from orchestrator.errors import EngineError, ImageError, SettingsError, VaultError
+from orchestrator.image.model import verify
+from orchestrator.image.state import recall
+from orchestrator.policy import Host, PolicyStore, default_policy_dir
+from orchestrator.sandbox.discovery import engine_url
+from orchestrator.sandbox.docker_engine import DockerEngine
+from orchestrator.sandbox.engine import Engine, EngineInfo
+from orchestrator.sandbox.kernel import landlock_abi
+from orchestrator.sandbox.maker import SandboxMaker
+from orchestrator.sandbox.overlay_trial import overlay_works
+from orchestrator.sandbox.ownership import Instance, private_directory
+from orchestrator.sandbox.slot import NoSlot, Slot
+from orchestrator.sandbox.spec import SandboxSpec, VaultView
+from orchestrator.sandbox.sweep import remove_owned, sweep
+from orchestrator.settings import Settings
+from orchestrator.vault.root import Vault
+from orchestrator.vault.slots import Slots, sweep_vault
+from orchestrator.watch import Watch
+
+_NOBODY = 65532  # the image's own user, where there is no vault to share
+
+
+class Installation:
+    """Use as a context manager, or close it. Raises OperatorError or EngineError when something is not fit."""
+
+    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+        self.settings = settings
+        self._exit = contextlib.ExitStack()
+        with contextlib.ExitStack() as undo:
+            undo.push(self._exit.__exit__)
+            self._open(engine)
+            undo.pop_all()
+
+    def _open(self, engine: Engine | None) -> None:
+        settings = self.settings
+        private_directory(settings.state_dir)
+        url = engine_url(settings) if engine is None else ""
+        self.engine: Engine = engine or DockerEngine(url)
+        if engine is None:
+            self._exit.callback(self.engine.close)
+        self.info: EngineInfo = self.engine.info()
+        self.instance = Instance(settings.state_dir)
+        self._exit.callback(self.instance.release)
+        self._watch = Watch(url, settings.state_dir, self.instance.id) if url else None
+        if self._watch is not None:
+            self._exit.callback(self._watch.end)
+        forks.watch(self)
+        image_id, packages = _image(settings, self.engine)
+        self.vault = None if settings.vault is None else Vault(settings.vault, settings.state_dir)
+        self._slots = None if self.vault is None else Slots(self.vault, self.instance.id)
+        self._exit.callback(self._remove_scratch)
+        self._exit.callback(self._remove_leftovers)
+        self._sweep()
+        self.policies = PolicyStore(settings.policy_dir or default_policy_dir(), settings.state_dir)
+        uid, gid = (_NOBODY, _NOBODY) if self.vault is None else self.vault.sandbox_ids()
+        self.host = Host(
+            image_id=image_id,
+            packages=packages,
+            uid=uid,
+            gid=gid,
+            views=self._views(image_id, uid, gid),
+            landlock=self._same_kernel() and landlock_abi() > 0,
+        )
+        self.make = SandboxMaker(self.engine, self.instance, self.prepare_slot)
+
+    def _remove_scratch(self) -> None:
+        """This instance's slots and staging directories; every container of it is gone by now. Under the vault's lock:
+        a commit that is still under way has the replaced notes in its staging directory."""
+        if self.vault is None:
+            return
+        try:
+            with self.vault.locked():
+                sweep_vault(self.vault, lambda other: other != self.instance.id)
+        except VaultError as error:
+            logger.warning("scratch directories stay until the next start: {}", error)
+
+    def _remove_leftovers(self) -> None:
+        """Whatever the pool could not remove. What resists even now, the janitor or the next start removes."""
+        try:
+            left = remove_owned(self.engine, self.instance.id)
+        except EngineError as error:
+            logger.error("the engine does not say whether containers are left: {}", error)
+        else:
+            if left:
+                logger.warning("{} containers were removed only at the very end", left)
+
+    def after_fork_in_child(self) -> None:
+        """The child must hold nothing that tells others of the parent's death."""
+        self._exit.pop_all()  # what closing would remove is the parent's: containers, slots, its claim
+        self.instance.forget_in_child()
+        if self._watch is not None:
+            self._watch.forget_in_child()
+
+    def _same_kernel(self) -> bool:
+        """The engine runs on this very kernel, not in a virtual machine beside it (Docker Desktop)."""
+        return not self.info.remote and self.info.kernel == platform.release()
+
+    def _sweep(self) -> None:
+        """Remove what dead owners left: containers, then slots and staging, then their claims."""
+        removed = sweep(self.engine, self.instance)
+        if self.vault is not None:
+            sweep_vault(self.vault, self.instance.alive)
+        for other in self.instance.others():
+            self.instance.clear(other)
+        if removed:
+            logger.info("removed {} containers that dead orchestrators left", len(removed))
+
+    def _views(self, image_id: str, uid: int, gid: int) -> tuple[VaultView, ...]:
+        wish = self.settings.vault_view
+        if self.vault is None:
+            return ("none",)
+        if self.info.rootless or any("userns" in option for option in self.info.security_options):
+            raise SettingsError(
+                "this engine maps user ids (rootless or userns-remap), so no sandbox can share your vault's files",
+                hint="use an engine without user mapping for skills that work on a vault, or run without one",
+            )
+        views = self.vault.usable_views(engine_remote=self.info.remote, overlay_works=self._same_kernel())
+        if wish != "auto":
+            views = tuple(view for view in views if view == wish)
+            if not views:
+                raise SettingsError(f"vault_view={wish} cannot be used here", hint="vault_view=auto picks one that can")
+        if "overlay" in views and self._slots is not None:
+            trial = functools.partial(self._slots.prepare, "overlay", uid, gid)
+            if not overlay_works(self.engine, self.info, self.settings.state_dir, image_id, slot=trial):
+                views = tuple(view for view in views if view != "overlay")
+        return views
+
+    def prepare_slot(self, spec: SandboxSpec) -> Slot:
+        if self._slots is None or spec.vault_view == "none":
+            return NoSlot()
+        return self._slots.prepare(spec.vault_view, spec.uid, spec.gid)
+
+    def close(self) -> None:
+        """Release everything, last first. Containers must be gone by now: the pool closes before."""
+        self._exit.close()
+
+
+def _image(settings: Settings, engine: Engine) -> tuple[str, Mapping[str, str]]:
+    """The pinned image's id and its Python packages, after a look at what the engine really has under that id."""
+    inspect_image = getattr(engine, "inspect_image", None)
+    built = recall(settings.state_dir)
+    if settings.image is not None and (built is None or built.image_id != settings.image):
+        document = inspect_image(settings.image) if inspect_image else None
+        if document is None or document.get("Id") != settings.image:
+            raise ImageError(f"the engine has no image with the id {settings.image}")
+        return settings.image, _labelled_packages(document)
+    if built is None:
+        raise ImageError("no sandbox image was built for this state_dir yet")
+    if inspect_image is not None:
+        document = inspect_image(built.image_id)
+        if document is None:
+            raise ImageError(f"the engine has lost the sandbox image {built.image_id}")
+        verify(document, built)
+    return built.image_id, built.packages
+
+
+def _labelled_packages(document: Mapping[str, Any]) -> Mapping[str, str]:
+    labels = (document.get("Config") or {}).get("Labels") or {}
+    try:
+        packages = json.loads(labels["io.skill-orchestrator.packages"])
+        return {str(name): str(version) for name, version in packages.items()}
+    except (KeyError, ValueError, AttributeError):
+        raise ImageError("the image carries no list of its packages") from None

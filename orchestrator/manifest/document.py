@@ -1,0 +1,42 @@
+"""A ``SkillManifest`` as the JSON document it stands for, and the digest of that."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.manifest.model import SkillManifest
+from orchestrator.schemas import thaw
+from orchestrator.strictjson import dumps_canonical
+
+
+def manifest_document(skill: SkillManifest) -> dict[str, Any]:
+    """The effective manifest: every default filled in, the code inlined. Plain values, the caller's own.
+
+    ``load_manifest`` of it gives the same digest. Keys that have no default (the schemas) are left out when unset.
+    """
+    document: dict[str, Any] = {
+        "manifest_version": 1,
+        "name": skill.name,
+        "version": skill.version,
+        "description": skill.description,
+        "code": skill.code,
+        "entrypoint": skill.entrypoint,
+        "inputs": thaw(skill.inputs),
+        "security_level": skill.security_level,
+        "dependencies": list(skill.dependencies),
+        "limits": asdict(skill.limits),
+        "vault": {"read": list(skill.vault.read), "write": list(skill.vault.write)},
+        "metadata": thaw(skill.metadata),
+    }
+    if skill.inputs_schema is not None:
+        document["inputs_schema"] = thaw(skill.inputs_schema)
+    if skill.output_schema is not None:
+        document["output_schema"] = thaw(skill.output_schema)
+    return document
+
+
+def manifest_digest(skill: SkillManifest) -> str:
+    """Hex SHA-256 of the effective manifest's canonical JSON: equal for equal skills, however they were written."""
+    return hashlib.sha256(dumps_canonical(manifest_document(skill))).hexdigest()

@@ -1,0 +1,50 @@
+"""``Decision``: what a policy said about one skill. Only an allowing one carries a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.manifest.model import VaultGrants
+from orchestrator.sandbox.spec import Limits, SandboxSpec, VaultView
+from orchestrator.validation.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the installation contributes to a spec: the pinned image, the sandbox's ids, the views it can offer."""
+
+    image_id: str
+    packages: Mapping[str, str]  # distribution name (normalised) -> version, from the image's label
+    uid: int
+    gid: int
+    views: tuple[VaultView, ...]  # usable here, best first; ("overlay", "copy"), ("copy",) or ("none",)
+    landlock: bool  # the engine's kernel offers it
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """In-process restrictions for the executor: depth behind the container, never the boundary."""
+
+    imports: tuple[str, ...]  # top-level or dotted modules the skill may import
+    denied_builtins: tuple[str, ...]
+    denied_events: tuple[str, ...]  # CPython audit events (exact, or a prefix that ends with ".")
+    max_opens: int  # file opens per run
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``allowed`` iff there is no violation. ``spec``, ``limits``, ``grants``, ``guards`` are None unless allowed."""
+
+    allowed: bool
+    level: str
+    policy_digest: str
+    violations: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    spec: SandboxSpec | None = None
+    limits: Limits | None = None
+    grants: VaultGrants | None = None
+    guards: Guards | None = None
+    second_stage: bool = True  # the executor's own seccomp filter: no fork, exec, ptrace
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,109 @@
+"""Puts a ``RunResult`` together from the parts that each stage produced. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.errors import PolicyError
+from orchestrator.manifest.model import SkillManifest
+from orchestrator.policy.decision import Decision
+from orchestrator.results.classify import Report, Verdict
+from orchestrator.results.model import RunResult, Status, Timings, Usage
+from orchestrator.sandbox.outcome import FinalReport, Outcome
+from orchestrator.text import decode, one_line
+from orchestrator.validation.finding import Finding
+from orchestrator.vault.transaction import Landed
+
+RULE_NO_POLICY = "POL001"
+
+
+def policy_finding(error: PolicyError) -> Finding:
+    """A missing or broken policy as the violation that denies the run."""
+    return Finding(RULE_NO_POLICY, "policy", error.message, fix=error.hint)
+
+
+def denied_result(run_id: str, skill: SkillManifest, decision: Decision, timings: Timings) -> RunResult:
+    first = decision.violations[0] if decision.violations else None
+    more = f" (and {len(decision.violations) - 1} more)" if len(decision.violations) > 1 else ""
+    return RunResult(
+        run_id=run_id,
+        skill=f"{skill.name}@{skill.version}",
+        level=decision.level,
+        status=Status.DENIED,
+        reason=one_line(f"the {decision.level} policy denies it: {first}{more}", 2000)
+        if first
+        else "the policy denies it",
+        violations=decision.violations,
+        warnings=decision.warnings,
+        policy_digest=decision.policy_digest,
+        manifest_digest=skill.digest,
+        timings=timings,
+    )
+
+
+def changes_refused(landed: Landed) -> Verdict:
+    """A run that went well but whose changes did not land: denied, or failed where the vault changed meanwhile."""
+    first, more = landed.refused[0], len(landed.refused) - 1
+    reason = f"nothing was written to the vault: {first}" + (f" (and {more} more)" if more else "")
+    return Verdict(Status.FAILED if landed.conflict else Status.DENIED, reason)
+
+
+def _usage(final: FinalReport | None) -> Usage:
+    if final is None:
+        return Usage()
+    return Usage(
+        wall_seconds=final.wall_seconds,
+        user_cpu_seconds=final.user_cpu_seconds,
+        system_cpu_seconds=final.system_cpu_seconds,
+        memory_peak_bytes=final.memory_peak_bytes,
+        pids_peak=final.pids_peak,
+        bytes_written=final.bytes_written,
+        file_opens=final.file_opens,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the stages of an allowed run produced."""
+
+    outcome: Outcome
+    report: Report
+    verdict: Verdict
+    landed: Landed
+    timings: Timings
+    warm: bool
+    image_id: str
+
+
+def cancelled_parts(image_id: str) -> Parts:
+    """A run that was cancelled while it waited for a sandbox."""
+    verdict = Verdict(Status.CANCELLED, "the caller cancelled the run before a sandbox was free; nothing ran")
+    return Parts(Outcome(), Report(), verdict, Landed(), timings=Timings(), warm=False, image_id=image_id)
+
+
+def run_result(run_id: str, skill: SkillManifest, decision: Decision, parts: Parts) -> RunResult:
+    """``output`` is there only when the run succeeded: what a failed run handed in is not to be used by mistake."""
+    outcome, report, verdict = parts.outcome, parts.report, parts.verdict
+    final = outcome.final
+    return RunResult(
+        run_id=run_id,
+        skill=f"{skill.name}@{skill.version}",
+        level=decision.level,
+        status=verdict.status,
+        reason=verdict.reason,
+        output=report.value if verdict.status is Status.SUCCEEDED else None,
+        stdout=decode(bytes(outcome.stdout), len(outcome.stdout)),
+        stderr=decode(bytes(outcome.stderr), len(outcome.stderr)),
+        error=report.error,
+        changes=parts.landed.changes,
+        usage=_usage(final),
+        timings=parts.timings,
+        warm=parts.warm,
+        exit_code=None if final is None else final.exit_code,
+        signal=None if final is None else final.signal,
+        violations=parts.landed.refused,
+        warnings=decision.warnings,
+        policy_digest=decision.policy_digest,
+        image_id=parts.image_id,
+        manifest_digest=skill.digest,
+    )

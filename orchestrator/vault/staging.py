@@ -1,0 +1,108 @@
+"""``Staging``: a private directory on the vault's file system where a run's new content waits to be committed.
+
+Content enters once, through ``add``, which hashes exactly the bytes it writes: what was hashed is what is checked is
+what lands. After a commit, the replaced content lies here until ``discard``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.vault.descriptors import CHUNK_BYTES, DIRECTORY, opened
+from orchestrator.vault.erase import erase
+
+
+class TooLarge(Exception):  # noqa: N818 - control flow between staging and collecting, never leaves this package
+    """The content is longer than ``add`` was told to take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    name: str
+    size: int
+    sha256: str
+
+
+class Staging:
+    """Made on the first ``add``. Not thread-safe: one run, one staging directory."""
+
+    def __init__(self, area: Path, instance: str) -> None:
+        """``area/instance`` is where it will be made; ``area`` is trusted and only ours to write."""
+        self._parent = area / instance
+        self._name = secrets.token_hex(8)
+        self._descriptor: int | None = None
+        self._count = 0
+
+    @property
+    def path(self) -> Path:
+        return self._parent / self._name
+
+    @property
+    def descriptor(self) -> int:
+        """The directory's descriptor, open until ``discard``."""
+        if self._descriptor is None:
+            self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700)
+            self._descriptor = os.open(self.path, DIRECTORY)
+        return self._descriptor
+
+    def fresh_name(self) -> str:
+        self._count += 1
+        return str(self._count)
+
+    def add(self, source: int, at_most: int) -> Staged:
+        """Copy what can be read from ``source``; ``TooLarge`` after ``at_most`` bytes."""
+        name = self.fresh_name()
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        with opened(os.open(name, flags, 0o600, dir_fd=self.descriptor)) as target:
+            size, sha256 = _copied(source, target, at_most)
+        staged = Staged(name, size, sha256)
+        if size > at_most:
+            self.drop(staged)
+            raise TooLarge
+        return staged
+
+    def drop(self, staged: Staged) -> None:
+        """Forget content that turned out to be no change."""
+        os.unlink(staged.name, dir_fd=self.descriptor)
+
+    def keep(self) -> Path:
+        """Put the directory where neither ``discard`` nor a sweep removes it; its new path."""
+        kept = self._parent.parent.parent / "kept"
+        kept.mkdir(mode=0o700, exist_ok=True)
+        path = self.path.rename(kept / self._name)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        return path
+
+    def discard(self) -> None:
+        """Remove the directory and all in it. Idempotent."""
+        if self._descriptor is None:
+            return
+        os.close(self._descriptor)
+        self._descriptor = None
+        with suppress(FileNotFoundError), opened(os.open(self._parent, DIRECTORY)) as parent:  # swept meanwhile
+            erase(self._name, parent)
+
+
+def _copied(source: int, target: int, at_most: int) -> tuple[int, str]:
+    """Copy, hash and count; reads one byte more than ``at_most`` at the utmost."""
+    digest, size = hashlib.sha256(), 0
+    while size <= at_most and (piece := os.read(source, min(CHUNK_BYTES, at_most - size + 1))):
+        size += len(piece)
+        digest.update(piece)
+        write_all(target, piece)
+    return size, digest.hexdigest()
+
+
+def write_all(target: int, piece: bytes) -> None:
+    """``os.write`` may write less than it was given."""
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(target, view) :]

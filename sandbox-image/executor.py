@@ -1,0 +1,285 @@
+"""The process that runs one skill: forked before the job arrived, locked in before the code starts, then thrown away.
+
+It tells the supervisor on one pipe, in this order: ``R`` once it is prepared, before there is a job; ``S`` once every
+restriction is in force (or ``E`` and a message when one could not be applied, and then nothing was run); then one JSON
+document with the outcome. The supervisor keeps that order, so foreign code can lie about its result but never about
+having started.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import json
+import linecache
+import os
+import signal
+import struct
+import sys
+import traceback  # now: when a skill has used up its file opens it could not be loaded any more
+import types
+
+import confine
+
+TYPE_CHECKING = False  # typing costs time and memory in every sandbox; mypy knows the name
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Sequence
+    from mmap import mmap
+    from typing import Any, NoReturn
+
+    Job = dict[str, Any]
+
+LENGTH = struct.Struct(">Q")
+PREPARED, STARTED, NOT_STARTED = b"R", b"S", b"E"
+VALUE, ERROR = b"V", b"X"  # the report's second byte: a value as JSON, or an exception as a JSON object
+EXIT_OK, EXIT_FAILED, EXIT_NOT_STARTED = 0, 1, 70
+SITE = "/opt/orchestrator/site"
+_TEXT_CAP = 64 * 1024  # characters of an error's message or traceback
+
+_NOT_JSON = "outputs must be JSON: None, bool, int, finite float, str, list, tuple, or dict with str keys"
+
+
+class Counters:
+    """Numbers shared with the supervisor through an anonymous mapping: file opens, so far."""
+
+    def __init__(self, shared: mmap) -> None:
+        self._shared = memoryview(shared).cast("Q")
+
+    def opened(self) -> int:
+        self._shared[0] += 1
+        return self._shared[0]
+
+
+def read_job(fd: int) -> Job | None:
+    """The job's JSON behind its length (8 bytes), or None when the supervisor went away first."""
+    received = bytearray()
+    while len(received) < LENGTH.size or len(received) < LENGTH.size + LENGTH.unpack_from(received)[0]:
+        chunk = os.read(fd, 1 << 20)
+        if not chunk:
+            return None
+        received += chunk
+    job: Job = json.loads(received[LENGTH.size :])
+    return job
+
+
+def _unbuffered(fd: int) -> io.TextIOWrapper:
+    # Unbuffered, like python -u: what was printed before a SIGKILL is in the pipe, not in a buffer that died.
+    return io.TextIOWrapper(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)
+
+
+def prepare() -> confine.Ruleset | None:
+    """What needs no job, done before there is one; the Landlock ruleset so far, None where there is no Landlock."""
+    sys.stdout, sys.stderr = _unbuffered(1), _unbuffered(2)
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc] # Final only for the type checker
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - /dev/null, for the process's whole life
+    sys.path.append(SITE)
+    rehearse()
+    abi = confine.landlock_abi()
+    return confine.Ruleset(abi) if abi else None
+
+
+def rehearse() -> None:
+    """Compile, call, encode once. The first time is slow after a fork (copied pages, cold caches): 0.5 ms in all."""
+    source = "def main(**inputs):\n    return {'n': [1, 2.5, None, 'x']}\n"
+    module = types.ModuleType("rehearsal")
+    exec(compile(source, "rehearsal", "exec", dont_inherit=True), module.__dict__)
+    json.loads(encode_value(module.main())[1:])
+
+
+def lock_in(job: Job, ruleset: confine.Ruleset | None) -> None:
+    """Every restriction of this run, in the order in which each still can be applied."""
+    confine.limit_resources(job["limits"])
+    grants = job["landlock"]
+    for path in job["make"]:  # write grants that do not exist yet
+        os.makedirs(path, mode=0o755, exist_ok=True)
+    if grants is not None:
+        if ruleset is None and grants["required"]:
+            raise OSError("the policy requires Landlock and this kernel does not offer it")
+        if ruleset is not None:
+            ruleset.restrict(grants["read"], grants["write"])
+    if ruleset is not None:
+        ruleset.close()
+    if job["second_stage"]:
+        confine.deny_new_processes()
+
+
+def _covers(allowed: tuple[str, ...], name: str) -> bool:
+    return any(name == entry or name.startswith(entry + ".") or entry.startswith(name + ".") for entry in allowed)
+
+
+def guarded_builtins(guards: Job) -> dict[str, Any]:
+    """A copy of ``builtins`` without what the policy denies, and with an import that knows the policy's list."""
+    namespace = dict(vars(builtins))
+    for name in guards["denied_builtins"]:
+        namespace.pop(name, None)
+    allowed, real_import = tuple(guards["imports"]), builtins.__import__
+
+    def __import__(  # noqa: N807 - it stands in for the builtin of that name
+        name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] = (), level: int = 0
+    ) -> types.ModuleType:
+        if level == 0 and not _covers(allowed, name):
+            raise ImportError(f"import of {name!r} is denied by the policy (guards.imports)", name=name)
+        return real_import(name, globals, locals, fromlist, level)
+
+    namespace["__import__"] = __import__
+    return namespace
+
+
+def install_audit_hook(guards: Job, counters: Counters) -> None:
+    """Deny and count by CPython's audit events. A hook cannot be removed by Python code."""
+    exact = frozenset(event for event in guards["denied_events"] if not event.endswith("."))
+    prefixes = tuple(event for event in guards["denied_events"] if event.endswith("."))
+    max_opens = guards["max_opens"]
+    opened = counters.opened
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open":
+            if opened() > max_opens:
+                raise PermissionError(f"more than {max_opens} file opens: the policy's guards.max_opens")
+        elif event in exact or event.startswith(prefixes):
+            raise PermissionError(f"{event} is denied by the policy (guards.denied_events)")
+
+    sys.addaudithook(hook)
+
+
+def forget_ourselves() -> None:
+    """Take our own modules out of the skill's easy reach. Neatness, not a boundary."""
+    for name in (
+        "confine",
+        "executor",
+        "supervisor",
+        "frames",
+        "accounting",
+        "ctypes",
+        "ctypes._endian",
+        "_ctypes",
+        "resource",
+    ):
+        sys.modules.pop(name, None)
+
+
+def make_module(job: Job, namespace_builtins: dict[str, Any]) -> types.ModuleType:
+    """The skill's module. Scripts are ``__main__``; with an entrypoint it is an import, so main guards stay shut."""
+    name = "skill" if job["entrypoint"] else "__main__"
+    module = types.ModuleType(name)
+    module.__file__ = job["filename"]
+    module.__dict__["__builtins__"] = namespace_builtins
+    sys.modules[name] = module
+    if name != "__main__":
+        sys.modules["__main__"] = types.ModuleType("__main__")
+    source = job["code"]
+    linecache.cache[job["filename"]] = (len(source), None, source.splitlines(keepends=True), job["filename"])
+    return module
+
+
+def event_loop(job: Job) -> AbstractEventLoop | None:
+    """A loop for an ``async def`` entrypoint, made before the audit hook: its self-pipe is a socket pair.
+
+    Importing asyncio costs 40 ms, so a skill pays for it only if the word is in its text.
+    """
+    if "async" not in job["code"]:
+        return None
+    import asyncio
+
+    return asyncio.new_event_loop()
+
+
+def call(job: Job, module: types.ModuleType, loop: AbstractEventLoop | None) -> object:
+    """Run the code and return what the skill put out."""
+    code = compile(job["code"], job["filename"], "exec", dont_inherit=True)
+    if not job["entrypoint"]:
+        module.__dict__["inputs"] = job["inputs"]
+    exec(code, module.__dict__)
+    if not job["entrypoint"]:
+        return module.__dict__.get("result")
+    entry = module.__dict__.get(job["entrypoint"])
+    if not callable(entry):
+        raise NameError(f"the code defines no function {job['entrypoint']!r} (the manifest's entrypoint)")
+    value = entry(**job["inputs"])
+    return loop.run_until_complete(value) if loop is not None and isinstance(value, types.CoroutineType) else value
+
+
+_name_of = type.__dict__["__name__"].__get__  # past a metaclass that would answer for itself
+
+
+def _capped(text: str) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate (an odd file name, say) is no JSON text
+    return text if len(text) <= _TEXT_CAP else text[:_TEXT_CAP] + " [cut]"
+
+
+def describe(error: BaseException, filename: str) -> dict[str, str]:
+    """An exception as plain values: the traceback starts at the skill's own first frame."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != filename:
+        frames = frames.tb_next
+    lines = traceback.format_exception(type(error), error, frames, limit=-40)
+    message = f"exit code {error.code!r}" if isinstance(error, SystemExit) else str(error)
+    return {"type": _name_of(type(error)), "message": _capped(message), "traceback": _capped("".join(lines))}
+
+
+def encode_value(value: object) -> bytes:
+    try:
+        return VALUE + json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        raise TypeError(f"the output cannot be encoded: {error}; {_NOT_JSON}") from None
+
+
+def outcome(job: Job, module: types.ModuleType, loop: AbstractEventLoop | None) -> tuple[int, bytes]:
+    """(exit code, JSON bytes) of the whole run. SystemExit is a failure: nobody can tell 0 from an early way out."""
+    try:
+        return EXIT_OK, encode_value(call(job, module, loop))
+    except BaseException as error:
+        try:
+            detail = describe(error, job["filename"])
+        except BaseException as second:  # a hostile __str__, say
+            message = f"could not be described: {_name_of(type(second))}"
+            detail = {"type": "Exception", "message": message, "traceback": ""}
+        return EXIT_FAILED, ERROR + json.dumps(detail).encode()
+
+
+def _write_all(fd: int, payload: bytes) -> None:
+    view = memoryview(payload)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def take_signals_back() -> None:
+    """Undo what the fork inherited: the supervisor's wake-up descriptor has the number of our report by now."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(job_fd: int, report_fd: int, shared: mmap) -> NoReturn:
+    """The executor's whole life. Never returns."""
+    take_signals_back()
+    confine.set_dumpable(1)  # the supervisor reads our /proc files; nobody else of this user exists here
+    with open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")  # when memory ends, this process goes, not the supervisor
+    try:
+        ruleset = prepare()
+        _write_all(report_fd, PREPARED)
+        job = read_job(job_fd)
+        if job is None:
+            os._exit(EXIT_NOT_STARTED)
+        sys.argv = [job["filename"]]
+        lock_in(job, ruleset)
+        guards = job["guards"]
+        namespace = dict(vars(builtins)) if guards is None else guarded_builtins(guards)
+        module = make_module(job, namespace)
+        loop = event_loop(job)
+        forget_ourselves()
+        if guards is not None:
+            install_audit_hook(guards, Counters(shared))
+    except BaseException as error:
+        _write_all(report_fd, NOT_STARTED + f"{type(error).__name__}: {error}".encode())
+        os._exit(EXIT_NOT_STARTED)
+    code = EXIT_FAILED
+    try:
+        _write_all(report_fd, STARTED)
+        code, report = outcome(job, module, loop)
+        _write_all(report_fd, report)
+    finally:  # whatever is raised, even by the description of an exception: this process never goes on from here
+        os._exit(code)  # no atexit, no __del__, no waiting for threads

@@ -1,0 +1,175 @@
+"""The verbs on the real engine: what is printed where, and which exit code says what."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestrator.cli.app import app
+from orchestrator.image.model import BuiltImage
+from orchestrator.sandbox.docker_engine import DockerEngine
+from orchestrator.sandbox.options import LABEL, LABEL_INSTANCE, LABEL_STATE
+from orchestrator.sandbox.ownership import state_id
+from tests.conftest import MakeVault
+
+HOSTILE = "\x1b]52;c;QUFB\x07\x1b[2J\x9b\u202e[bold]b[/bold][link=http://e.x]c[/link]"
+
+GREEDY = "def main():\n    return [bytearray(1 << 20) for _ in range(200)]\n"
+FLOOD = "def main():\n    while True:\n        print('x' * 1000)\n"
+
+
+@pytest.fixture
+def environment(engine_url: str, state_dir: Path, image: BuiltImage) -> dict[str, str]:
+    return {"DOCKER_HOST": engine_url, "ORCHESTRATOR_STATE_DIR": str(state_dir), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def call(environment: dict[str, str]) -> Any:
+    def call(*arguments: str | Path, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(app, [str(each) for each in arguments], env=environment, input=stdin)
+
+    return call
+
+
+@pytest.fixture
+def skill(tmp_path: Path) -> Any:
+    def skill(code: str, **document: Any) -> Path:
+        path = tmp_path / "skill.json"
+        path.write_text(json.dumps({"manifest_version": 1, "name": "a", "version": "1.0.0", "code": code, **document}))
+        return path
+
+    return skill
+
+
+def test_the_result_is_all_that_stdout_gets(call: Any, skill: Any) -> None:
+    manifest = skill("def main(a, b=2):\n    print('printed')\n    return {'sum': a + b}\n")
+    result = call("run", manifest, "--inputs", '{"a": 40}')
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"sum": 42}
+    assert "  | printed\n" in result.stderr
+    assert "succeeded" in result.stderr
+    assert "cold" in result.stderr
+
+
+def test_json_is_one_document_with_everything(call: Any, skill: Any) -> None:
+    manifest = skill("def main(a):\n    print('printed')\n    return a\n")
+    result = call("run", manifest, "--inputs", "@-", "-o", "json", stdin='{"a": "x"}')
+    document = json.loads(result.stdout)
+    assert (document["status"], document["output"], document["stdout"]) == ("succeeded", "x", "printed\n")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "document", "status", "exit_code"),
+    [
+        ("def main():\n    raise ValueError('no')\n", {}, "failed", 1),
+        ("import os\ndef main():\n    return 1\n", {}, "denied", 3),
+        ("def main():\n    while True:\n        pass\n", {"limits": {"wall_seconds": 0.5}}, "timed_out", 4),
+        (GREEDY, {"limits": {"memory_mb": 40}}, "out_of_memory", 4),
+        (FLOOD, {"limits": {"output_kb": 8}}, "output_exceeded", 4),
+    ],
+)  # fmt: skip
+def test_exit_codes_tell_failure_denial_and_limits_apart(
+    call: Any, skill: Any, code: str, document: dict[str, Any], status: str, exit_code: int
+) -> None:
+    result = call("run", skill(code, **document))
+    assert result.exit_code == exit_code
+    assert status in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_timeout_above_the_ceiling_is_denied_not_lowered(call: Any, skill: Any) -> None:
+    result = call("run", skill("def main():\n    pass\n"), "--timeout", "100000")
+    assert result.exit_code == 3
+    assert "POL201" in result.stderr
+
+
+def test_nothing_hostile_reaches_the_terminal(call: Any, skill: Any) -> None:
+    code = f"def main():\n    print({HOSTILE!r})\n    return {{{HOSTILE!r}: {HOSTILE!r}}}\n"
+    failing = f"def main():\n    print({HOSTILE!r})\n    raise type({HOSTILE!r}, (Exception,), {{}})({HOSTILE!r})\n"
+    for each in (code, failing, f"import subprocess  # {HOSTILE}\n"):
+        for output in ("text", "json"):
+            result = call("run", skill(each, description=HOSTILE), "-o", output)
+            assert not any(character in result.output for character in "\x1b\x07\x9b\u202e")
+    assert "[bold]b[/bold]" in call("run", skill(code)).stderr
+
+
+def test_a_skill_changes_the_vault_it_was_given(call: Any, make_vault: MakeVault) -> None:
+    from orchestrator.examples import SKILLS
+
+    vault = make_vault({"Inbox/a.md": "# Title\n\nwords words words\n"})
+    result = call("run", SKILLS / "summarise-inbox.json", "--vault", vault)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["notes"] == 1
+    assert "+ Summaries/index.md" in result.stderr
+    assert "words" in (vault / "Summaries" / "index.md").read_text()
+
+
+def test_ctrl_c_cancels_and_still_shows_how_it_ended(environment: dict[str, str], skill: Any) -> None:
+    manifest = skill("def main():\n    print('running')\n    while True:\n        pass\n", limits={"wall_seconds": 30})
+    with subprocess.Popen(
+        [sys.executable, "-c", "from orchestrator.cli import main; main()", "run", str(manifest)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        while "| running" not in (line := process.stderr.readline()):
+            assert line, "it ended before it ran"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "cancelled: the caller cancelled the run" in err
+    assert out == ""
+
+
+def test_pool_stats_reach_their_targets(call: Any) -> None:
+    document = json.loads(call("pool", "stats", "-o", "json").stdout)
+    assert document["warm"] == document["warm_target"] > 0
+    assert document["primed_seconds"] > 0
+    assert [each["level"] for each in document["specs"]]
+
+
+def test_image_inspect(call: Any, image: BuiltImage) -> None:
+    assert json.loads(call("image", "inspect", "-o", "json").stdout)["image_id"] == image.image_id
+    assert json.loads(call("image", "build", "-o", "json").stdout)["image_id"] == image.image_id
+
+
+def test_cleanup_removes_what_the_dead_left_and_nothing_else(
+    call: Any, real_engine: DockerEngine, state_dir: Path, image: BuiltImage
+) -> None:
+    def container(owner: str, state: str) -> str:
+        labels = {LABEL: "1", LABEL_INSTANCE: owner, LABEL_STATE: state}
+        return real_engine.create(f"skill-{owner}-{state}", {"Image": image.image_id, "Labels": labels})
+
+    dead = container("d" * 16, state_id(state_dir))
+    foreign = container("e" * 16, "f" * 16)
+    slot = state_dir / "slots" / ("d" * 16) / "0123"
+    slot.mkdir(parents=True)
+    try:
+        dry = json.loads(call("cleanup", "--dry-run", "-o", "json").stdout)
+        assert dry["removed"] is False
+        assert dry["containers"] == [f"skill-{'d' * 16}-{state_id(state_dir)}"]
+        assert dry["directories"] == [str(slot)]
+        assert real_engine.inspect(dead) is not None
+        assert call("cleanup").exit_code == 0
+        assert real_engine.inspect(dead) is None
+        assert not slot.exists()
+        assert real_engine.inspect(foreign) is not None
+        assert "nothing was left behind" in call("cleanup").stdout
+    finally:
+        real_engine.remove(dead)
+        real_engine.remove(foreign)
+
+
+def test_the_demo_ends_as_it_says(environment: dict[str, str]) -> None:
+    result = CliRunner().invoke(app, ["demo"], env=environment)
+    assert result.exit_code == 0, result.output
+    for word in ("timed_out", "out_of_memory", "denied", "Summaries/index.md", "warm", "Containers left: 0"):
+        assert word in result.stdout

@@ -1,0 +1,5 @@
+# expect: ORC202 at all
+import operator
+
+def main(x, n):
+    return operator.attrgetter('__cl' + n)(x)

@@ -1,0 +1,5 @@
+# expect: ORC201 at all
+import base64
+
+def main():
+    return exec(base64.b64decode('cGFzcw=='))

@@ -1,0 +1,3 @@
+# expect: ORC203 at all
+def main():
+    return __builtins__['__import__']('os')

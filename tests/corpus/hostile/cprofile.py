@@ -1,0 +1,5 @@
+# expect: ORC101 at all
+import cProfile
+
+def main(x):
+    return cProfile.run(x)

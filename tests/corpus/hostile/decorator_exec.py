@@ -1,0 +1,5 @@
+# expect: ORC201 at all
+@exec
+@str
+class Payload:
+    pass

@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def main(x):
+    del x.__class__

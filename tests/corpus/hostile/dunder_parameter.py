@@ -1,0 +1,3 @@
+# expect: ORC203 at all
+def main(__builtins__=None):
+    return len('x')

@@ -1,0 +1,5 @@
+# expect: ORC201 at all
+f = eval
+
+def main(x):
+    return f(x)

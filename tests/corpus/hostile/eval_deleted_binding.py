@@ -1,0 +1,6 @@
+# expect: ORC201 at all
+eval = None
+del eval
+
+def main(x):
+    return eval(x)

@@ -1,0 +1,2 @@
+# expect: ORC201 at all
+run = lambda text, f=exec: f(text)

@@ -1,0 +1,2 @@
+# expect: ORC201 at all
+(eval, value) = (None, eval('1'))

@@ -1,0 +1,3 @@
+# expect: ORC304 at all
+def main(x):
+    return '{x.__class__}'.format_map({'x': x})

@@ -1,0 +1,3 @@
+# expect: ORC302 at all
+def main(f):
+    return f.f_generator

@@ -1,0 +1,5 @@
+# expect: ORC102 at all
+from os import *
+
+def main():
+    return system('id')

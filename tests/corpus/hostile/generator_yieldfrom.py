@@ -1,0 +1,3 @@
+# expect: ORC302 at all
+def main(g):
+    return g.gi_yieldfrom

@@ -1,0 +1,6 @@
+# expect: ORC101 at all
+class Box:
+    import runpy
+
+def main():
+    return Box.runpy

@@ -1,0 +1,3 @@
+# expect: ORC204 at all
+def main(space):
+    return space['__import__']('os')

@@ -1,0 +1,5 @@
+# expect: ORC101 at all
+from multiprocessing import Process
+
+def main():
+    Process(target=print).start()

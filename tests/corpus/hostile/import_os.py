@@ -1,0 +1,5 @@
+# expect: ORC101 at strict standard
+import os
+
+def main():
+    return os.listdir('/')

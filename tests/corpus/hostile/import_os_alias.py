@@ -1,0 +1,5 @@
+# expect: ORC101 at strict standard
+import os as harmless
+
+def main():
+    return harmless.environ

@@ -1,0 +1,2 @@
+# expect: ORC203 at all
+import json as __loader__

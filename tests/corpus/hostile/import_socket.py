@@ -1,0 +1,5 @@
+# expect: ORC101 at all
+import socket
+
+def main():
+    return socket.gethostname()

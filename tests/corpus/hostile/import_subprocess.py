@@ -1,0 +1,5 @@
+# expect: ORC101 at all
+import subprocess
+
+def main():
+    return subprocess.run(['id'])

@@ -1,0 +1,5 @@
+# expect: ORC101 at strict standard
+import threading
+
+def main():
+    threading.Thread(target=print).start()

@@ -1,0 +1,5 @@
+# expect: ORC101 at all
+import inspect
+
+def main():
+    return inspect.currentframe()

@@ -1,0 +1,2 @@
+# expect: ORC007 at all
+# harmless commentresult = 1

@@ -1,0 +1,3 @@
+# expect: ORC001 at all
+def main(:
+    pass

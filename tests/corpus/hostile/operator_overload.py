@@ -1,0 +1,5 @@
+# expect: ORC201 at all
+class X:
+    pass
+
+X.run = exec

@@ -1,0 +1,5 @@
+# expect: ORC402 at relaxed
+import os
+
+def main(name):
+    return getattr(os, 'sys' 'tem')('id')

@@ -1,0 +1,5 @@
+# expect: ORC401 at relaxed
+import os
+
+def main():
+    return os.system('id')

@@ -1,0 +1,5 @@
+# expect: ORC104 at all
+import re
+
+def main():
+    return re.enum.bltns

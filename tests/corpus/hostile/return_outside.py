@@ -1,0 +1,2 @@
+# expect: ORC001 at all
+return 1

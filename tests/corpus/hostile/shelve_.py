@@ -1,0 +1,5 @@
+# expect: ORC101 at all
+import shelve
+
+def main():
+    return shelve.open('x')

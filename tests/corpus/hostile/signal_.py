@@ -1,0 +1,4 @@
+# expect: ORC101 at all
+import signal
+
+signal.alarm(0)

@@ -1,0 +1,5 @@
+# expect: ORC104 at all
+import statistics
+
+def main():
+    return statistics.sys.modules['os']

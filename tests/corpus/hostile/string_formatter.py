@@ -1,0 +1,5 @@
+# expect: ORC401 at all
+import string
+
+def main(x):
+    return string.Formatter().get_field('0.__class__', [x], {})

@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def main(x):
+    return type(x).__subclasses__()

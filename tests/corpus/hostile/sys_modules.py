@@ -1,0 +1,5 @@
+# expect: ORC401 at all
+import sys
+
+def main():
+    return sys.modules['os']

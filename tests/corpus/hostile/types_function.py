@@ -1,0 +1,5 @@
+# expect: ORC401 at all
+import types
+
+def main(code):
+    return types.FunctionType(code, {})

@@ -1,0 +1,2 @@
+# expect: ORC105 at all
+import importlib._bootstrap

@@ -1,0 +1,5 @@
+# expect: ORC401 at all
+import urllib.parse
+
+def main():
+    return urllib.request.urlopen('http://example.org')

@@ -1,0 +1,3 @@
+# expect: ORC007 at all
+x = 1
+#y = 2

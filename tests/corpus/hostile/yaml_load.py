@@ -1,0 +1,5 @@
+# expect: ORC401 at all
+import yaml
+
+def main(x):
+    return yaml.load(x, Loader=yaml.UnsafeLoader)
