@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.conftest import OWNER
+from tests.support.relay import relayed
 
 SCRIPT = """
 import sys
@@ -83,12 +84,12 @@ def test_the_whole_flow(view: str, engine_url: str, image: object, state_dir: Pa
     shutil.copy(state_dir / "image.json", state)
     for path in (vault, *vault.rglob("*"), state, state / "image.json"):
         os.chown(path, OWNER, OWNER)
-    socket_group = Path(engine_url.removeprefix("unix://")).stat().st_gid
-    done = subprocess.run(
-        [python, "-c", SCRIPT, engine_url, str(state), str(vault), view],
-        user=OWNER, group=OWNER, extra_groups=[socket_group], env=environment(), cwd="/",
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    with relayed(Path(engine_url.removeprefix("unix://")), public_dir / "engine.sock") as url:
+        done = subprocess.run(
+            [python, "-c", SCRIPT, url, str(state), str(vault), view],
+            user=OWNER, group=OWNER, extra_groups=[], env=environment(), cwd="/",
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "('created', 'Summaries/a.md')" in done.stdout
     assert (vault / "Summaries/a.md").read_text() == "QUIET\n"
