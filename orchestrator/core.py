@@ -84,7 +84,6 @@ class _Request:
     limits: Limits
     grants: VaultGrants
     spec: SandboxSpec
-    forbidden: tuple[str, ...]  # path patterns of the policy
     on_event: OnEvent | None
     cancelled: Callable[[], bool]
 
@@ -142,12 +141,12 @@ class Orchestrator:
         run_id, began = secrets.token_hex(8), time.monotonic()
         skill = _skill(manifest, level, timeout)
         given = merge_and_check(skill, inputs)
-        policy, decision = self._decide(skill)
+        decision = self._decide(skill)
         validated = time.monotonic() - began
-        if policy is None or not decision.allowed:
+        if not decision.allowed:
             result = denied_result(run_id, skill, decision, Timings(validate=validated, total=validated))
         else:
-            request = self._request(run_id, skill, given, policy, decision, on_event=on_event, cancel=cancel)
+            request = self._request(run_id, skill, given, decision, on_event=on_event, cancel=cancel)
             parts = self._execute(request)
             timings = replace(parts.timings, validate=validated, total=time.monotonic() - began)
             result = run_result(run_id, skill, decision, replace(parts, timings=timings))
@@ -191,30 +190,29 @@ class Orchestrator:
     def check(self, manifest: ManifestSource, *, level: str | None = None) -> tuple[SkillManifest, Decision]:
         """Everything that happens before a sandbox is taken: the skill and the policy's decision on it."""
         skill = _skill(manifest, level, None)
-        return skill, self._decide(skill)[1]
+        return skill, self._decide(skill)
 
-    def _decide(self, skill: SkillManifest) -> tuple[Policy | None, Decision]:
+    def _decide(self, skill: SkillManifest) -> Decision:
         """The decision on a skill. Without a usable policy it is a denial that says why."""
         self._installation.policies.refresh()
         try:
             policy = self._installation.policies.current(skill.security_level)
         except PolicyError as error:
             violation = policy_finding(error)
-            return None, Decision(False, skill.security_level, policy_digest="", violations=(violation,))
+            return Decision(False, skill.security_level, policy_digest="", violations=(violation,))
         if self._warmed.get(policy.level) != policy.digest:
             self._warm(policy)
         decision = policy.evaluate(skill, inspect(skill), self._installation.host)
         vault = self._installation.vault
         if decision.allowed and vault is not None and (unusable := unusable_grants(vault, skill.vault)):
             decision = replace(decision, allowed=False, violations=unusable)
-        return policy, decision
+        return decision
 
     def _request(
         self,
         run_id: str,
         skill: SkillManifest,
         inputs: Mapping[str, Any],
-        policy: Policy,
         decision: Decision,
         *,
         on_event: OnEvent | None,
@@ -231,7 +229,6 @@ class Orchestrator:
             limits=limits,
             grants=grants,
             spec=spec,
-            forbidden=policy.parts.vault.forbidden,
             on_event=on_event,
             cancelled=lambda: closing.is_set() or (cancel is not None and cancel.is_set()),
         )
@@ -258,7 +255,7 @@ class Orchestrator:
             sandbox.fit(request.limits)
         except (SandboxError, EngineError) as error:
             raise _NotStarted from error
-        begin(sandbox.slot, request.grants, request.forbidden)
+        begin(sandbox.slot, request.grants, request.decision.forbidden)
         if request.on_event is not None:
             request.on_event(RunEvent("started", job.run_id))
         live = Live(self._installation.engine, sandbox.id, job.run_id, request.on_event, request.cancelled)
@@ -270,7 +267,7 @@ class Orchestrator:
         ran = time.monotonic()
         landed = Landed()
         if verdict.status is Status.SUCCEEDED:
-            landed = land(sandbox.slot, request.limits, request.grants, request.forbidden)
+            landed = land(sandbox.slot, request.limits, request.grants, request.decision.forbidden)
             if landed.refused:
                 verdict = changes_refused(landed)
         timings = Timings(lease=lease.waited_seconds, run=ran - leased, commit=time.monotonic() - ran)

@@ -40,7 +40,7 @@ _NOBODY = 65532  # the image's own user, where there is no vault to share
 
 
 class Installation:
-    """Use as a context manager, or close it. Raises OperatorError or EngineError when something is not fit."""
+    """Close it when done. Raises OperatorError or EngineError when something is not fit."""
 
     def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
         self.settings = settings

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from orchestrator.manifest.model import VaultGrants
 from orchestrator.sandbox.spec import Limits, SandboxSpec, VaultView
@@ -47,4 +46,4 @@ class Decision:
     grants: VaultGrants | None = None
     guards: Guards | None = None
     second_stage: bool = True  # the executor's own seccomp filter: no fork, exec, ptrace
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    forbidden: tuple[str, ...] = ()  # path patterns that no run may change

@@ -56,7 +56,7 @@ class Policy:
             grants=skill.vault,
             guards=self._guards(dependencies.modules),
             second_stage=parts.second_stage,
-            facts={"imports": inspection.imports, "forbidden_paths": parts.vault.forbidden},
+            forbidden=parts.vault.forbidden,
         )
 
     def _judge_identity(self, skill: SkillManifest, inspection: Inspection) -> tuple[Finding, ...]:

@@ -25,9 +25,7 @@ from orchestrator.text import one_line
 
 CALL_TIMEOUT_SECONDS: Final = 60
 DEFAULT_URL: Final = "unix:///var/run/docker.sock"
-OLDEST_API: Final = "1.41"  # Docker 20.10; CgroupnsMode came with it
-
-_POOLS: Final = 2  # docker-py keeps one idle connection per URL, and ours name a new container each time: 25 by default
+_POOLS: Final = 2  # idle connections of one client
 _GONE: Final = frozenset({404, 409})  # no such container; removal already in progress
 
 

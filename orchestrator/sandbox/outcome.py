@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from orchestrator.errors import ProtocolError
 
-Cause = Literal["exited", "wall", "cpu", "memory", "output", "write", "cancelled"]
 CAUSES: Final[frozenset[str]] = frozenset({"exited", "wall", "cpu", "memory", "output", "write", "cancelled"})
 
 
