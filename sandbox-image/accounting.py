@@ -6,13 +6,13 @@ Runs inside the sandbox on the standard library alone. A number the kernel does 
 from __future__ import annotations
 
 import fcntl
-import os
 import resource
 import sys
 import time
 
+from lean import os
+
 FIONREAD = 0x541B  # asm-generic/ioctls.h; the termios module would be one more library to load at each boot
-V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
 
 def _read(path: str) -> str | None:
@@ -30,6 +30,9 @@ def _read(path: str) -> str | None:
         return None
     finally:
         os.close(fd)
+
+
+V2 = _read("/sys/fs/cgroup/cgroup.controllers") is not None
 
 
 def _cgroup(v1: str, v2: str) -> str | None:

@@ -1,21 +1,22 @@
 """What the executor locks itself into before any foreign code runs: rlimits, Landlock, a second seccomp filter.
 
 Runs inside the sandbox on the standard library alone. Everything here only ever takes rights away, and raises
-``OSError`` when the kernel refuses: the caller then runs nothing. System calls go through ctypes, which is loaded
-before the fork and taken out of ``sys.modules`` afterwards; that a skill might load it again does not matter, since
-native code meets the same kernel filters.
+``OSError`` when the kernel refuses: the caller then runs nothing. System calls go through ``_ctypes`` (lean.py says why
+not ``ctypes``), which is loaded before the fork and taken out of ``sys.modules`` afterwards; that a skill might load it
+again does not matter, since native code meets the same kernel filters.
 
 Numbers are from the kernel's UAPI headers (linux/landlock.h, linux/seccomp.h, linux/prctl.h, asm/unistd.h).
 """
 
 from __future__ import annotations
 
-import ctypes
+import _ctypes
+import _stat as stat
 import errno
-import os
 import resource
-import stat
 import struct
+
+from lean import os
 
 TYPE_CHECKING = False  # typing costs time and memory in every sandbox; mypy knows the name
 if TYPE_CHECKING:
@@ -24,9 +25,24 @@ if TYPE_CHECKING:
 
     Instruction = tuple[int, int, int, int]
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.restype = ctypes.c_long
+
+class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg] # it takes none at run time
+    _type_ = "l"
+
+
+class _Address(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    """Of a bytes object's content."""
+
+    _type_ = "z"
+
+
+class _Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = _Long
+
+
+_program = _ctypes.dlopen(None, 0)  # type: ignore[arg-type] # None: what is loaded already, libc among it
+_syscall = _Function(_ctypes.dlsym(_program, "syscall"))
 
 PR_SET_DUMPABLE = 4
 PR_SET_NAME, PR_GET_NAME = 15, 16
@@ -51,24 +67,24 @@ SYSTEM_READ = ("/usr/lib", "/usr/share/zoneinfo", "/opt/orchestrator/site", "/de
 SYSTEM_WRITE = ("/tmp", "/dev/null")
 
 
-def _checked(number: int, *arguments: object) -> int:
-    result = int(_syscall(ctypes.c_long(number), *arguments))
+def _checked(number: int, *arguments: int | bytes | None) -> int:
+    """A system call: integers as ``long``, bytes as the address of their content, None as NULL."""
+    result = int(_syscall(*(_Long(value) if isinstance(value, int) else value for value in (number, *arguments))))
     if result < 0:
-        code = ctypes.get_errno()
+        code = _ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return result
 
 
 def set_dumpable(value: int) -> None:
     """Whether processes of the same user may ptrace this one or open its /proc files."""
-    if _libc.prctl(PR_SET_DUMPABLE, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE)")
+    _checked(_numbers()["prctl"], PR_SET_DUMPABLE, value, 0, 0, 0)
 
 
 def landlock_abi() -> int:
     """The kernel's Landlock ABI version, 0 where there is none (or a seccomp filter hides it)."""
     try:
-        return _checked(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+        return _checked(_LANDLOCK_CREATE_RULESET, None, 0, 1)
     except OSError as error:
         if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
             return 0
@@ -101,7 +117,7 @@ def _allow_beneath(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(mode):
             rights &= FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV
         rule = struct.pack("=Qi", rights, fd)
-        _checked(_LANDLOCK_ADD_RULE, ctypes.c_int(ruleset), _RULE_PATH_BENEATH, rule, ctypes.c_uint32(0))
+        _checked(_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
     finally:
         os.close(fd)
 
@@ -125,7 +141,7 @@ class Ruleset:
     def restrict(self, read: Iterable[str], write: Iterable[str]) -> None:
         self._allow(read, READ)
         self._allow(write, WRITE)
-        _checked(_LANDLOCK_RESTRICT_SELF, ctypes.c_int(self._fd), ctypes.c_uint32(0))
+        _checked(_LANDLOCK_RESTRICT_SELF, self._fd, 0)
 
     def close(self) -> None:
         os.close(self._fd)
@@ -141,7 +157,7 @@ def _create_ruleset(abi: int) -> tuple[int, int]:
     scope = _SCOPE_ALL if abi >= _SCOPE_ABI else 0
     attributes = struct.pack("=QQQ", handled, net, scope)
     size = 24 if scope else 16 if net else 8
-    return handled, _checked(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))
+    return handled, _checked(_LANDLOCK_CREATE_RULESET, attributes, size, 0)
 
 
 # --- the second seccomp stage ------------------------------------------------------------------------------------
@@ -207,20 +223,17 @@ def second_stage(machine: str) -> list[Instruction]:
     return program
 
 
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-_SECCOMP_NUMBER = {"x86_64": 317, "aarch64": 277}
+def _numbers() -> dict[str, int]:
+    """This machine's system call numbers."""
+    return _ARCHITECTURES[os.uname().machine][1]
 
 
 def deny_new_processes() -> None:
     """Install the second stage on every thread of this process. It cannot be taken off again."""
-    machine = os.uname().machine
-    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in second_stage(machine))
-    program = _Program(len(code) // 8, code)
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in second_stage(os.uname().machine))
+    program = struct.pack("@H6x", len(code) // 8) + bytes(_Address(code))  # struct sock_fprog: length, padding, address
     set_mode_filter, tsync = 1, 1
-    _checked(_SECCOMP_NUMBER[machine], ctypes.c_uint(set_mode_filter), ctypes.c_uint(tsync), ctypes.byref(program))
+    _checked(_numbers()["seccomp"], set_mode_filter, tsync, program)
 
 
 def limit_resources(limits: Mapping[str, Any]) -> None:

@@ -9,23 +9,23 @@ having started.
 from __future__ import annotations
 
 import builtins
+import gc
 import io
-import json
 import linecache
-import os
-import signal
+import select
 import struct
 import sys
-import traceback  # now: when a skill has used up its file opens it could not be loaded any more
-import types
+from _stat import S_ISDIR
 
 import confine
+from lean import dumps, loads, os, signal, suppress
 
 TYPE_CHECKING = False  # typing costs time and memory in every sandbox; mypy knows the name
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Sequence
     from mmap import mmap
+    from types import ModuleType, TracebackType
     from typing import Any, NoReturn
 
     Job = dict[str, Any]
@@ -35,7 +35,10 @@ PREPARED, STARTED, NOT_STARTED = b"R", b"S", b"E"
 VALUE, ERROR = b"V", b"X"  # the report's second byte: a value as JSON, or an exception as a JSON object
 EXIT_OK, EXIT_FAILED, EXIT_NOT_STARTED = 0, 1, 70
 SITE = "/opt/orchestrator/site"
+LIBRARY = ("/usr/lib/python3.13/", f"{SITE}/")
+_SETTLED_MS = 100  # no job for so long: the pool has time to spare, so this sandbox may spend some on being prepared
 _TEXT_CAP = 64 * 1024  # characters of an error's message or traceback
+_FRAMES = 40  # of a traceback: the last ones
 
 _NOT_JSON = "outputs must be JSON: None, bool, int, finite float, str, list, tuple, or dict with str keys"
 
@@ -51,6 +54,23 @@ class Counters:
         return self._shared[0]
 
 
+def wait_for_job(fd: int, preload: Sequence[str]) -> None:
+    """Return when the job's pipe can be read. Idle time goes into what makes the run faster; a job that comes at once,
+    because the pool has more callers than sandboxes, does not pay for modules that it may not need."""
+    poller = select.poll()
+    poller.register(fd, select.POLLIN)
+    if poller.poll(_SETTLED_MS):
+        return
+    for name in (*preload, "traceback"):
+        with suppress(ImportError):  # if the skill wants it, the skill is told
+            __import__(name)
+        if poller.poll(0):
+            return
+    rehearse()
+    gc.freeze()
+    poller.poll()
+
+
 def read_job(fd: int) -> Job | None:
     """The job's JSON behind its length (8 bytes), or None when the supervisor went away first."""
     received = bytearray()
@@ -59,7 +79,7 @@ def read_job(fd: int) -> Job | None:
         if not chunk:
             return None
         received += chunk
-    job: Job = json.loads(received[LENGTH.size :])
+    job: Job = loads(bytes(received[LENGTH.size :]))
     return job
 
 
@@ -74,7 +94,6 @@ def prepare() -> confine.Ruleset | None:
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc] # Final only for the type checker
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - /dev/null, for the process's whole life
     sys.path.append(SITE)
-    rehearse()
     abi = confine.landlock_abi()
     return confine.Ruleset(abi) if abi else None
 
@@ -82,17 +101,29 @@ def prepare() -> confine.Ruleset | None:
 def rehearse() -> None:
     """Compile, call, encode once. The first time is slow after a fork (copied pages, cold caches): 0.5 ms in all."""
     source = "def main(**inputs):\n    return {'n': [1, 2.5, None, 'x']}\n"
-    module = types.ModuleType("rehearsal")
+    module = _Module("rehearsal")
     exec(compile(source, "rehearsal", "exec", dont_inherit=True), module.__dict__)
-    json.loads(encode_value(module.main())[1:])
+    loads(encode_value(module.main())[1:])
+
+
+def _make_directory(path: str) -> None:
+    """A write grant that does not exist yet. Raises OSError when something else has its name."""
+    try:
+        if S_ISDIR(os.stat(path).st_mode):
+            return
+    except FileNotFoundError:
+        pass
+    from os import makedirs
+
+    makedirs(path, mode=0o755, exist_ok=True)
 
 
 def lock_in(job: Job, ruleset: confine.Ruleset | None) -> None:
     """Every restriction of this run, in the order in which each still can be applied."""
     confine.limit_resources(job["limits"])
     grants = job["landlock"]
-    for path in job["make"]:  # write grants that do not exist yet
-        os.makedirs(path, mode=0o755, exist_ok=True)
+    for path in job["make"]:
+        _make_directory(path)
     if grants is not None:
         if ruleset is None and grants["required"]:
             raise OSError("the policy requires Landlock and this kernel does not offer it")
@@ -117,7 +148,7 @@ def guarded_builtins(guards: Job) -> dict[str, Any]:
 
     def __import__(  # noqa: N807 - it stands in for the builtin of that name
         name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] = (), level: int = 0
-    ) -> types.ModuleType:
+    ) -> ModuleType:
         if level == 0 and not _covers(allowed, name):
             raise ImportError(f"import of {name!r} is denied by the policy (guards.imports)", name=name)
         return real_import(name, globals, locals, fromlist, level)
@@ -135,6 +166,9 @@ def install_audit_hook(guards: Job, counters: Counters) -> None:
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open":
+            path = arguments[0]
+            if type(path) is str and path.startswith(LIBRARY) and "/../" not in path:
+                return  # or the verdict would depend on how much was preloaded, that is, on how long we were idle
             if opened() > max_opens:
                 raise PermissionError(f"more than {max_opens} file opens: the policy's guards.max_opens")
         elif event in exact or event.startswith(prefixes):
@@ -145,29 +179,19 @@ def install_audit_hook(guards: Job, counters: Counters) -> None:
 
 def forget_ourselves() -> None:
     """Take our own modules out of the skill's easy reach. Neatness, not a boundary."""
-    for name in (
-        "confine",
-        "executor",
-        "supervisor",
-        "frames",
-        "accounting",
-        "ctypes",
-        "ctypes._endian",
-        "_ctypes",
-        "resource",
-    ):
+    for name in ("confine", "executor", "accounting", "lean", "_ctypes", "resource"):
         sys.modules.pop(name, None)
 
 
-def make_module(job: Job, namespace_builtins: dict[str, Any]) -> types.ModuleType:
+def make_module(job: Job, namespace_builtins: dict[str, Any]) -> ModuleType:
     """The skill's module. Scripts are ``__main__``; with an entrypoint it is an import, so main guards stay shut."""
     name = "skill" if job["entrypoint"] else "__main__"
-    module = types.ModuleType(name)
+    module = _Module(name)
     module.__file__ = job["filename"]
     module.__dict__["__builtins__"] = namespace_builtins
     sys.modules[name] = module
     if name != "__main__":
-        sys.modules["__main__"] = types.ModuleType("__main__")
+        sys.modules["__main__"] = _Module("__main__")
     source = job["code"]
     linecache.cache[job["filename"]] = (len(source), None, source.splitlines(keepends=True), job["filename"])
     return module
@@ -185,7 +209,7 @@ def event_loop(job: Job) -> AbstractEventLoop | None:
     return asyncio.new_event_loop()
 
 
-def call(job: Job, module: types.ModuleType, loop: AbstractEventLoop | None) -> object:
+def call(job: Job, module: ModuleType, loop: AbstractEventLoop | None) -> object:
     """Run the code and return what the skill put out."""
     code = compile(job["code"], job["filename"], "exec", dont_inherit=True)
     if not job["entrypoint"]:
@@ -197,9 +221,12 @@ def call(job: Job, module: types.ModuleType, loop: AbstractEventLoop | None) -> 
     if not callable(entry):
         raise NameError(f"the code defines no function {job['entrypoint']!r} (the manifest's entrypoint)")
     value = entry(**job["inputs"])
-    return loop.run_until_complete(value) if loop is not None and isinstance(value, types.CoroutineType) else value
+    if loop is None or type(value).__name__ != "coroutine":
+        return value
+    return loop.run_until_complete(value)
 
 
+_Module = type(sys)
 _name_of = type.__dict__["__name__"].__get__  # past a metaclass that would answer for itself
 
 
@@ -208,24 +235,39 @@ def _capped(text: str) -> str:
     return text if len(text) <= _TEXT_CAP else text[:_TEXT_CAP] + " [cut]"
 
 
+def _traceback(error: BaseException, frames: TracebackType | None) -> str:
+    try:
+        import traceback
+    except (ImportError, OSError, MemoryError):  # descriptors or memory are used up: the bare facts need neither
+        places = []
+        while frames is not None:
+            code = frames.tb_frame.f_code
+            places.append(f'  File "{code.co_filename}", line {frames.tb_lineno}, in {code.co_name}\n')
+            frames = frames.tb_next
+        return "".join(
+            ["Traceback (most recent call last):\n", *places[-_FRAMES:], f"{_name_of(type(error))}: {error}\n"]
+        )
+    return "".join(traceback.format_exception(type(error), error, frames, limit=-_FRAMES))
+
+
 def describe(error: BaseException, filename: str) -> dict[str, str]:
     """An exception as plain values: the traceback starts at the skill's own first frame."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename != filename:
         frames = frames.tb_next
-    lines = traceback.format_exception(type(error), error, frames, limit=-40)
+    text = _traceback(error, frames)
     message = f"exit code {error.code!r}" if isinstance(error, SystemExit) else str(error)
-    return {"type": _name_of(type(error)), "message": _capped(message), "traceback": _capped("".join(lines))}
+    return {"type": _name_of(type(error)), "message": _capped(message), "traceback": _capped(text)}
 
 
 def encode_value(value: object) -> bytes:
     try:
-        return VALUE + json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        return VALUE + dumps(value, ascii_only=False).encode()
     except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         raise TypeError(f"the output cannot be encoded: {error}; {_NOT_JSON}") from None
 
 
-def outcome(job: Job, module: types.ModuleType, loop: AbstractEventLoop | None) -> tuple[int, bytes]:
+def outcome(job: Job, module: ModuleType, loop: AbstractEventLoop | None) -> tuple[int, bytes]:
     """(exit code, JSON bytes) of the whole run. SystemExit is a failure: nobody can tell 0 from an early way out."""
     try:
         return EXIT_OK, encode_value(call(job, module, loop))
@@ -235,7 +277,7 @@ def outcome(job: Job, module: types.ModuleType, loop: AbstractEventLoop | None) 
         except BaseException as second:  # a hostile __str__, say
             message = f"could not be described: {_name_of(type(second))}"
             detail = {"type": "Exception", "message": message, "traceback": ""}
-        return EXIT_FAILED, ERROR + json.dumps(detail).encode()
+        return EXIT_FAILED, ERROR + dumps(detail).encode()
 
 
 def _write_all(fd: int, payload: bytes) -> None:
@@ -252,7 +294,7 @@ def take_signals_back() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run(job_fd: int, report_fd: int, shared: mmap) -> NoReturn:
+def run(job_fd: int, report_fd: int, shared: mmap, preload: Sequence[str]) -> NoReturn:
     """The executor's whole life. Never returns."""
     take_signals_back()
     confine.set_dumpable(1)  # the supervisor reads our /proc files; nobody else of this user exists here
@@ -261,6 +303,7 @@ def run(job_fd: int, report_fd: int, shared: mmap) -> NoReturn:
     try:
         ruleset = prepare()
         _write_all(report_fd, PREPARED)
+        wait_for_job(job_fd, preload)
         job = read_job(job_fd)
         if job is None:
             os._exit(EXIT_NOT_STARTED)
@@ -270,6 +313,7 @@ def run(job_fd: int, report_fd: int, shared: mmap) -> NoReturn:
         namespace = dict(vars(builtins)) if guards is None else guarded_builtins(guards)
         module = make_module(job, namespace)
         loop = event_loop(job)
+        gc.enable()
         forget_ourselves()
         if guards is not None:
             install_audit_hook(guards, Counters(shared))

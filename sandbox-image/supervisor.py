@@ -13,22 +13,20 @@ Exactly one job is taken. FINAL is sent after every other process is dead and re
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import json
 import mmap
-import os
 import select
-import signal
 import struct
 import sys
 import time
 
-# -I keeps this directory off sys.path; it is on it for these three imports only, never for a skill's.
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# -I keeps this directory off sys.path; it is on it for these imports only, never for a skill's. Its name is the code's,
+# for ``__file__`` is the byte code's: the image starts that file, so that nothing is compiled at boot.
+sys.path.insert(0, sys._getframe().f_code.co_filename.rpartition("/")[0])
 import accounting
 import confine
 import executor
+from lean import dumps, loads, os, signal, suppress
 
 del sys.path[0]
 
@@ -143,10 +141,10 @@ class Executor:
         os.dup2(high[3], 2)
         os.dup2(high[0], 3, inheritable=False)
         os.dup2(high[1], 4, inheritable=False)
-        null = os.open(os.devnull, os.O_RDONLY)
+        null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         os.closerange(5, 64)
-        executor.run(3, 4, shared)
+        executor.run(3, 4, shared, preload=sys.argv[1:])
 
     @property
     def file_opens(self) -> int:
@@ -163,7 +161,7 @@ class Executor:
         os.close(self._job_write)
 
     def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
 
@@ -195,6 +193,7 @@ class Run:
         }
         self.report = bytearray()
         self.before = before
+        self.prepared = accounting.cpu_seconds(child.pid) or 0.0  # CPU time it took before the job: not the skill's
         self.pids_peak = before.pids
         self.next_look = self.began + TICK
         self.written = 0
@@ -224,7 +223,7 @@ class Run:
     def look(self) -> None:
         """Compare the counters, which can only be polled, with the limits."""
         cpu = accounting.cpu_seconds(self.child.pid)
-        if cpu is not None and cpu > self.limits["cpu_seconds"]:
+        if cpu is not None and cpu - self.prepared > self.limits["cpu_seconds"]:
             self.stop("cpu")
         self.measure_writes()
         if self.written > self.limits["write_bytes"]:
@@ -289,6 +288,11 @@ class Run:
         peak = accounting.pids_peak() or 0
         return max(self.pids_peak, peak if peak > self.before.pids_peak else 0)
 
+    def _cpu(self, usage: resource.struct_rusage) -> tuple[float, float]:
+        """User and system time since the job came. Of the time before only the sum is known, and imports are user's."""
+        user = usage.ru_utime - self.prepared
+        return max(0.0, user), max(0.0, usage.ru_stime + min(0.0, user))
+
     def finish(self) -> None:
         """Kill what is left, drain, account, and send RESULT and FINAL."""
         wall = time.monotonic() - self.began
@@ -302,6 +306,7 @@ class Run:
             self.link.queue(RESULT, bytes(self.report[1:]))  # leaves with FINAL, in one write
         assert self.ending is not None
         status, usage = self.ending
+        user, system = self._cpu(usage)
         final = {
             "cause": self.cause,
             "started": started,
@@ -309,22 +314,22 @@ class Run:
             "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             "wall_seconds": wall,
-            "user_cpu_seconds": usage.ru_utime,
-            "system_cpu_seconds": usage.ru_stime,
+            "user_cpu_seconds": user,
+            "system_cpu_seconds": system,
             "memory_peak_bytes": accounting.memory_peak() or 0,
             "oom_kills": oom,
             "pids_peak": self._pids_peak(),
             "bytes_written": max(0, self.written),
             "file_opens": self.child.file_opens,
         }
-        self.link.send(FINAL, json.dumps(final).encode())
+        self.link.send(FINAL, dumps(final).encode())
         self.link.flush_all()
 
 
 def kill_everything() -> None:
     """SIGKILL every other process of the namespace and reap until none is left."""
     while True:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(-1, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
@@ -336,7 +341,7 @@ def serve(link: Link, wake: int) -> tuple[bytes, bool]:
     """(the job, whether it is cancelled already), once it is here; until then, answer questions about our posture."""
     abi = confine.landlock_abi()
     ready = {"protocol": PROTOCOL_VERSION, "python": sys.version.split()[0], "landlock": abi}
-    link.send(READY, json.dumps(ready).encode())
+    link.send(READY, dumps(ready).encode())
     poller = select.poll()
     poller.register(0, select.POLLIN)
     poller.register(wake, select.POLLIN)
@@ -347,7 +352,7 @@ def serve(link: Link, wake: int) -> tuple[bytes, bool]:
         frames = link.receive()
         for index, (kind, payload) in enumerate(frames):
             if kind == ATTEST:
-                link.send(POSTURE, json.dumps(accounting.posture(abi)).encode())
+                link.send(POSTURE, dumps(accounting.posture(abi)).encode())
             elif kind == JOB:
                 return payload, any(later == CANCEL for later, _ in frames[index + 1 :])
             # a CANCEL before the job has nothing to cancel
@@ -390,6 +395,7 @@ def wait_for_the_host() -> None:
 
 def main() -> None:
     confine.set_dumpable(0)
+    gc.disable()  # a collection while booting finds nothing, and afterwards this process makes next to no garbage
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     wake, wake_write = os.pipe()
@@ -397,15 +403,13 @@ def main() -> None:
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    for name in sys.argv[1:]:
-        __import__(name)
     gc.freeze()  # the executor shares these pages until it writes to them
     child = Executor()
     link = Link()
     try:
         before = Baseline(child)
         payload, cancelled = serve(link, wake)
-        run = Run(link, child, json.loads(payload), before)
+        run = Run(link, child, loads(payload), before)
         child.give(payload)
         if cancelled:
             run.stop("cancelled")

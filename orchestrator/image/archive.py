@@ -18,7 +18,8 @@ from typing import Any
 from orchestrator.image.contents import OURS, PYTHON, USER_ID
 from orchestrator.image.tree import FIXED_TIME, Entry, write_tar
 
-ENTRYPOINT = (f"/{PYTHON}", "-I", "-S", "-B", f"/{OURS}/supervisor.py")
+# The byte code, by its file: of a program it is told to run, Python compiles the text at each start.
+ENTRYPOINT = (f"/{PYTHON}", "-I", "-S", "-B", f"/{OURS}/__pycache__/supervisor.cpython-313.pyc")
 USER = f"{USER_ID}:{USER_ID}"
 ENVIRONMENT = ("PATH=/usr/bin", "LANG=C.UTF-8")
 WORKING_DIRECTORY = "/"

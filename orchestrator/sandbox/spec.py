@@ -49,7 +49,7 @@ class SandboxSpec:
     landlock: Literal["required", "preferred"]
     vault_view: VaultView
     runtime: str = ""  # "" is the engine's default
-    preload: tuple[str, ...] = ()  # modules imported before the fork
+    preload: tuple[str, ...] = ()  # modules imported while the sandbox is idle
 
     def digest(self) -> str:
         """Hex SHA-256 (16 digits) of all fields: the pool's key and the container's label."""

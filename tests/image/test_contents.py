@@ -8,6 +8,7 @@ import json
 import docker
 import pytest
 
+from orchestrator.image.archive import ENTRYPOINT
 from orchestrator.image.build import Assembled
 from orchestrator.image.contents import OURS, PYTHON, SITE, STDLIB, missing_libraries
 from orchestrator.image.model import SIZE_LIMIT, BuiltImage
@@ -88,6 +89,10 @@ def test_every_source_has_byte_code(assembled: Assembled) -> None:
     assert absent == []
 
 
+def test_the_entry_point_is_byte_code_that_is_there(assembled: Assembled) -> None:
+    assert assembled.tree[ENTRYPOINT[-1].lstrip("/")].content
+
+
 def test_byte_code_is_never_checked_against_times(assembled: Assembled) -> None:
     flags = {entry.content[4:8] for name, entry in assembled.tree.items() if name.endswith(".pyc")}
     assert flags == {b"\x01\x00\x00\x00"}  # PEP 552: hash-based, check_source not set
@@ -150,3 +155,31 @@ def test_what_can_be_executed_is_the_interpreter_and_libraries(probe: dict[str, 
     assert f"/{PYTHON}" in programs
     others = [name for name in programs if name != f"/{PYTHON}" and ".so" not in name.rpartition("/")[2]]
     assert [name for name in others if not name.endswith(".py")] == []
+
+
+BOOT = """
+import sys
+before = set(sys.modules)
+sys.path.insert(0, '/opt/orchestrator')
+import supervisor
+found = set(sys.modules) - before
+import json
+lean = sys.modules['lean']
+value = {'a': [1, -2.5, None, True, 'x\\u00e9\\ud800'], 'b': {}}
+same = lean.dumps(value) == json.dumps(value) and lean.loads(json.dumps(value).encode()) == value
+print(json.dumps({'loaded': sorted(found), 'same': same}))
+"""
+
+
+def test_the_boot_loads_c_modules_and_our_own_only(client: docker.DockerClient, image: BuiltImage) -> None:
+    """Each further import is paid for on every run: see sandbox-image/lean.py."""
+    output = client.containers.run(
+        image.image_id, ["-I", "-S", "-B", "-c", BOOT], entrypoint="/usr/bin/python3.13", remove=True,
+        network_disabled=True, network_mode="none", labels={"tests": "image"},
+    )  # fmt: skip
+    found = json.loads(output)
+    ours = {"supervisor", "accounting", "confine", "executor", "lean"}
+    c_modules = {"_ctypes", "_json", "_stat", "_struct", "errno", "fcntl", "gc", "mmap", "resource", "select"}
+    assert set(found["loaded"]) <= ours | c_modules | {"__future__", "linecache", "struct"}
+    assert ours <= set(found["loaded"])
+    assert found["same"]  # with this interpreter's _json

@@ -18,6 +18,8 @@ from orchestrator.validation.scanner import inspect
 from tests.security.lab import PERMISSIVE, Lab
 
 LEVELS = ("strict", "standard", "relaxed")
+# the shipped policies' ``container.preload``
+PRELOADED = ("json", "re", "datetime", "pathlib", "collections", "functools", "itertools", "math", "io")
 
 
 def guards_of(level: str, lab: Lab, state_dir: Path) -> Guards:
@@ -112,6 +114,13 @@ def test_modules_on_the_list_are_imported(lab: Lab, guards: Guards) -> None:
     assert lab.value(code, guards=asdict(guards)) == [1, 1]
 
 
+def test_what_is_preloaded_when_idle_can_be_imported_when_not(lab: Lab, guards: Guards) -> None:
+    """A run that comes at once finds nothing preloaded: the denied events must let those imports through."""
+    modules = [name for name in PRELOADED if name in guards.imports]
+    assert len(modules) > 5
+    assert lab.value(f"import {', '.join(modules)}\nresult = 'done'", guards=asdict(guards)) == "done"
+
+
 # Each raises one audit event. The import list is widened, so that the events alone can stop them.
 EVENTS = """
     def probe_system(): import os; os.system("true")
@@ -166,6 +175,20 @@ def test_opens_are_counted_and_capped(lab: Lab, tmp_path: Path) -> None:
     assert b"more than 9 file opens" in outcome.result  # the reason survives, although describing it opens files
     enough = replace(guards, max_opens=10)
     assert lab.value(OPENS, guards=asdict(enough)) == "done"
+
+
+LIBRARY = "/usr/lib/python3.13"
+
+
+def test_files_of_the_library_do_not_count(lab: Lab, tmp_path: Path) -> None:
+    """They would count or not by how long the sandbox was idle and preloaded modules before."""
+    guards = asdict(replace(guards_of("standard", lab, tmp_path), max_opens=1))
+    imports = "import csv, decimal, statistics, textwrap\nopen('/dev/null').close()\nresult = 'done'"
+    assert lab.value(imports, guards=guards) == "done"
+    for path in ("/dev/null", f"{LIBRARY}/../../../dev/null", f"{LIBRARY}/json/../../../../dev/null"):
+        outcome = lab.outcome(f"for _ in range(2):\n    open({path!r}).close()", guards=guards)
+        assert outcome.result is not None
+        assert b"more than 1 file opens" in outcome.result, path
 
 
 def test_control_without_guards_opens_are_not_capped(lab: Lab) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-PATH = Path(__file__).parents[3] / "sandbox-image" / "confine.py"
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 EPERM, ENOSYS = ERRNO | errno.EPERM, ERRNO | errno.ENOSYS
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -32,14 +29,9 @@ CLONE_THREAD, CLONE_VM, SIGCHLD = 0x10000, 0x100, 17
 PR_SET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_SET_SECCOMP, PR_SET_VMA = 4, 15, 16, 22, 0x53564D41
 
 
-@pytest.fixture(scope="module")
-def confine() -> Any:
-    spec = importlib.util.spec_from_file_location("confine_under_test", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def confine(program: Callable[[str], Any]) -> Any:
+    return program("confine")
 
 
 def answer(program: Sequence[tuple[int, int, int, int]], arch: int, number: int, argument: int = 0) -> int:
