@@ -4,11 +4,13 @@
     engine.py start     use the engine that DOCKER_HOST, the docker context or the default socket reaches, untouched;
                         only where none answers: install docker.io (Debian, Ubuntu) if there is no dockerd, and start
                         a dockerd of our own without bridge and iptables, in directories of its own
-    engine.py stop      end the one that ``start`` started, and no other; its images stay
+    engine.py stop      end the one that ``start`` started, and no other
     engine.py status    print the engine's address; exit code 1 if none answers
 
 The private engine is recorded in the state directory ($XDG_STATE_HOME/skill-orchestrator, or ORCHESTRATOR_STATE_DIR) as
-``engine.json``, where the library finds it too.
+``engine.json``, where the library finds it too. All that it writes but its log lies in a tmpfs of its own: its
+containers live for seconds, its image comes back from the cache in seconds, and making and deleting the fifty files
+of each container costs a disk more than it is worth (docs/adr/0011).
 A process is taken for ours only if its id, its start time and its command line all match the record.
 The standard library alone: this runs before anything is installed. What needs root is done by this same file,
 started again through sudo with a verb that begins with "root-".
@@ -179,7 +181,7 @@ def stop() -> None:
             return
         as_root("root-stop", str(os.getuid()), str(record["pid"]), str(record["pid_start"]))
         forget_record()
-        say("the private engine has ended; its images stay in " + str(Places(os.getuid()).data))
+        say("the private engine has ended, and its images with it; `make sandbox-image` loads ours again")
 
 
 def status() -> None:
@@ -217,11 +219,10 @@ class Places:
 
     def __init__(self, uid: int) -> None:
         name = "skill-orchestrator-engine" + (f"-{uid}" if uid else "")
-        self.lasting = Path("/var/lib", name)
-        self.data = self.lasting / "data"
-        self.log = self.lasting / "dockerd.log"
-        self.config = self.lasting / "daemon.json"
-        self.runtime = Path("/run", name)  # emptied by a reboot, so no stale process id outlives one
+        self.log = Path("/var/log", f"{name}.log")
+        self.runtime = Path("/run", name)  # a tmpfs: gone after a reboot, so no stale process id outlives one
+        self.config = self.runtime / "daemon.json"
+        self.data = self.runtime / "data"
         self.execution = self.runtime / "exec"
         self.pid = self.runtime / "docker.pid"
         self.socket = self.runtime / "docker.sock"
@@ -280,13 +281,13 @@ def root_start(uid: int) -> None:
 
 def launch(dockerd: str, places: Places) -> int:
     """Start dockerd in a session of its own, with no file of ours open. Its process id."""
-    places.lasting.mkdir(mode=0o711, parents=True, exist_ok=True)
     places.runtime.mkdir(mode=0o711, parents=True, exist_ok=True)
+    in_memory(places.runtime)
     places.config.write_text("{}\n")  # or it would read the settings of the system's engine
     command = [
         dockerd, f"--host=unix://{places.socket}", f"--pidfile={places.pid}", f"--config-file={places.config}",
         f"--data-root={places.data}", f"--exec-root={places.execution}", f"--containerd-namespace={places.name}",
-        f"--containerd-plugins-namespace={places.name}-plugins", "--group=0",
+        f"--containerd-plugins-namespace={places.name}-plugins", "--group=0", "--log-level=warn",
         "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
     ]  # fmt: skip
     environment = {"PATH": SYSTEM_PATH, "HOME": "/root"}
@@ -296,6 +297,14 @@ def launch(dockerd: str, places: Places) -> int:
         )
     process.returncode = 0  # it is meant to outlive us
     return process.pid
+
+
+def in_memory(directory: Path) -> None:
+    """Mount a tmpfs there, of the kernel's usual size: at most half of the memory, and only what is used of it."""
+    command = ["mount", "-t", "tmpfs", "-o", "mode=0711", "skill-orchestrator-engine", str(directory)]
+    done = subprocess.run(command, stdout=sys.stderr, check=False, env={"PATH": SYSTEM_PATH})  # noqa: S603
+    if done.returncode != 0:
+        say(f"{directory} cannot be a tmpfs (see above); the engine's files lie on the disk there, and it is slower")
 
 
 def root_stop(uid: int, pid: int, pid_start: int) -> None:
@@ -332,13 +341,9 @@ def reap(pid: int) -> None:
 
 
 def remove_runtime(places: Places) -> None:
-    """Unmount and delete what a dead engine left in its runtime directory (and unmount in its data directory)."""
+    """Unmount and delete all that a dead engine left."""
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    below = (
-        f"{places.runtime}/",
-        f"{places.data}/",
-    )  # a killed dockerd also leaves its data directory mounted on itself
-    for mount in sorted((m for m in mounts if f"{m}/".startswith(below)), key=len, reverse=True):
+    for mount in sorted((m for m in mounts if f"{m}/".startswith(f"{places.runtime}/")), key=len, reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=False, env={"PATH": SYSTEM_PATH})  # noqa: S603, S607
     if places.runtime.exists():
         shutil.rmtree(places.runtime)

@@ -14,14 +14,19 @@ _ACTIONS = frozenset({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP
 
 
 def read_profile(raw: bytes, pointer: str) -> tuple[str, list[Problem]]:
-    """The profile as compact JSON text, and what is wrong with it (then the text is ""). ``pointer`` is where the
-    policy names it."""
+    """The profile as compact JSON text without its comments (the engine keeps and copies the text for each container),
+    and what is wrong with it (then the text is ""). ``pointer`` is where the policy names it."""
     try:
         profile = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         return "", [Problem(pointer, f"the seccomp profile is not valid JSON: {error}", "a JSON object")]
     problems = [Problem(pointer, f"the seccomp profile {message}", expected) for message, expected in _check(profile)]
-    return ("" if problems else json.dumps(profile, separators=(",", ":"))), problems
+    return ("" if problems else json.dumps(_bare(profile), separators=(",", ":"))), problems
+
+
+def _bare(profile: dict[str, Any]) -> dict[str, Any]:
+    entries = [{key: value for key, value in entry.items() if key != "comment"} for entry in profile["syscalls"]]
+    return {**profile, "syscalls": entries}
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

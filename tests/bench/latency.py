@@ -13,7 +13,7 @@ from orchestrator.results.model import Timings
 from tests.bench import machine
 from tests.bench.docker_run import DockerRun
 from tests.bench.figures import Row, judged, percentile, ratio_row, shown, spread
-from tests.bench.stage import at_rest, run_once
+from tests.bench.stage import JSON_SKILL, at_rest, run_once
 
 RATE_SHARE: Final = 0.6  # of the sustained rate: what a service would plan for
 STEADY_CALLERS: Final = 16
@@ -46,11 +46,11 @@ def interleaved(warm: Orchestrator, cold: Orchestrator, docker: DockerRun, pytho
         at_rest(warm)
         found.bare.append(machine.spawn(python))
         at_rest(warm)
-        timed(lambda: run_once(warm), found.warm, found.warm_results)
+        timed(lambda: run_once(warm, JSON_SKILL), found.warm, found.warm_results)
         at_rest(warm)
         found.docker.append(docker.once())
         at_rest(warm)
-        timed(lambda: run_once(cold), found.cold, found.cold_results)
+        timed(lambda: run_once(cold, JSON_SKILL), found.cold, found.cold_results)
     return found
 
 

@@ -24,7 +24,7 @@ from tests.bench.docker_run import DockerRun
 from tests.bench.figures import Row, document, median_ratio, shown, spread, table
 from tests.bench.rivals import Absent, Command, LlmSandbox, Rival
 from tests.bench.run import options, say, show
-from tests.bench.stage import Stage, at_rest, run_once, spec_of, stage
+from tests.bench.stage import JSON_SKILL, Stage, at_rest, run_once, spec_of, stage
 
 ROUNDS, QUICK_ROUNDS = 30, 8
 POOL = 3
@@ -83,7 +83,7 @@ def measure(found: Stage, rounds: int) -> tuple[list[Row], dict[str, Any]]:
 
 def _seconds(warm: Orchestrator) -> float:
     began = time.perf_counter()
-    run_once(warm)
+    run_once(warm, JSON_SKILL)
     return time.perf_counter() - began
 
 

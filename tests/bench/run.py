@@ -36,7 +36,7 @@ class Effort:
     windows: Windows
 
 
-FULL = Effort(40, 150, 500, Windows(lead=0.7, sweep=1.8, final=5.0, turns=3))
+FULL = Effort(40, 150, 500, Windows(lead=0.7, sweep=3.0, final=5.0, turns=5))
 QUICK = Effort(8, 30, 60, Windows(lead=0.4, sweep=1.0, final=2.0, turns=1))
 POOL = 3
 
@@ -66,7 +66,7 @@ def measure(found: Stage, effort: Effort) -> Measured:
         pool = max(throughput.POOLS)
         warm.resize(LEVEL, pool)
         rate = sustained.ours * latency.RATE_SHARE
-        rows += [sustained.row, latency.steady(warm, rate, effort.steady_runs, pool), endurance.burst(warm, pool)]
+        rows += [*sustained.rows, latency.steady(warm, rate, effort.steady_runs, pool), endurance.burst(warm, pool)]
         say(f"{effort.in_a_row} in a row")
         rows.append(endurance.endurance(found, warm, effort.in_a_row))
     return Measured(rows, stages, {**facts, "load_at_end": machine.load()})

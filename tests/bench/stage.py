@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,16 @@ SKILL: Final[dict[str, Any]] = {
     "name": "trivial",
     "version": "1.0.0",
     "description": "Answers with what it was given.",
-    "code": "import json\n\ndef main(number):\n    return {'number': json.loads(json.dumps(number))}\n",
+    "code": "def main(number):\n    return {'number': number}\n",
     "inputs_schema": {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]},
     "output_schema": {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]},
     "vault": {"read": ["Inbox"], "write": ["Summaries"]},
+}
+
+# The same, and it imports what bare Python, `docker run` and the peers are given to import.
+JSON_SKILL: Final[dict[str, Any]] = {
+    **SKILL,
+    "code": "import json\n\ndef main(number):\n    return {'number': json.loads(json.dumps(number))}\n",
 }
 
 
@@ -78,9 +84,9 @@ def _make_vault(root: Path) -> None:
         note.write_text(f"# Note {number}\n")
 
 
-def run_once(orchestrator: Orchestrator) -> RunResult:
-    """One run of the skill; anything but success ends the measuring."""
-    result = orchestrator.run(SKILL, {"number": 7})
+def run_once(orchestrator: Orchestrator, skill: Mapping[str, Any] = SKILL) -> RunResult:
+    """One run of a skill; anything but success ends the measuring."""
+    result = orchestrator.run(skill, {"number": 7})
     if not result.ok or result.output != {"number": 7}:
         raise RuntimeError(f"the skill did not run: {result.status}: {result.reason}")
     return result

@@ -130,38 +130,37 @@ def test_without_root_or_sudo_it_says_what_to_do() -> None:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Iterator[tuple[str, Path, Path]]:
-    """A made-up user id, and the directories of that user's engine: never those of an engine in use."""
+def places(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A made-up user id, and the directory of that user's engine: never that of an engine in use."""
     if os.geteuid() != 0 or shutil.which("dockerd", path="/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin") is None:
         pytest.skip("a private engine takes root and an installed dockerd")
     uid = "4294900001"
-    lasting, runtime = (Path(base, f"skill-orchestrator-engine-{uid}") for base in ("/var/lib", "/run"))
-    yield uid, lasting, runtime
+    runtime = Path(f"/run/skill-orchestrator-engine-{uid}")
+    yield uid, runtime
     if (runtime / "docker.pid").exists():
         pid = (runtime / "docker.pid").read_text()
         script(tmp_path, "root-stop", uid, pid, _start_time(int(pid)))
-    shutil.rmtree(lasting, ignore_errors=True)
+    Path(f"/var/log/{runtime.name}.log").unlink(missing_ok=True)
 
 
 def _start_time(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
-def _leftovers(*directories: Path) -> list[str]:
+def _leftovers(directory: Path) -> list[str]:
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    processes = [c.decode() for c in commands for d in directories if f"{d}/".encode() in c]
-    mounts = [
-        line for line in Path("/proc/self/mountinfo").read_text().splitlines() for d in directories if str(d) in line
-    ]
-    return processes + mounts
+    processes = [command.decode() for command in commands if f"{directory}/".encode() in command]
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    return processes + [line for line in mounts if str(directory) in line]
 
 
 def test_a_private_engine_starts_once_survives_a_kill_and_ends_completely(
-    places: tuple[str, Path, Path], tmp_path: Path
+    places: tuple[str, Path], tmp_path: Path
 ) -> None:
-    uid, lasting, runtime = places
+    uid, runtime = places
     first = json.loads(script(tmp_path, "root-start", uid).stdout)
     assert first["socket"] == f"unix://{runtime}/docker.sock"
+    assert f" {runtime} " in "".join(line for line in _leftovers(runtime) if " - tmpfs " in line)
     assert json.loads(script(tmp_path, "root-start", uid).stdout) == first
 
     os.kill(first["pid"], signal.SIGKILL)
@@ -176,4 +175,4 @@ def test_a_private_engine_starts_once_survives_a_kill_and_ends_completely(
     done = script(tmp_path, "root-stop", uid, str(second["pid"]), str(second["pid_start"]))
     assert done.returncode == 0, done.stderr
     assert not runtime.exists()
-    assert _leftovers(lasting, runtime) == []
+    assert _leftovers(runtime) == []

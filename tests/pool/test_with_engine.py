@@ -122,7 +122,18 @@ class Stubborn(FakeEngine):
         return False
 
 
-@pytest.mark.parametrize(("engine", "forced"), [(Stubborn(), 1), (FakeEngine(), 0)], ids=["stubborn", "control"])
+class Forgetful(FakeEngine):
+    """Its containers end, and the first wait for that is never answered, as engine 20.10 does now and then."""
+
+    def wait_removed(self, container_id: str, timeout: float) -> bool:
+        return super().wait_removed(container_id, timeout) and self.called("wait_removed") > 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "forced"),
+    [(Stubborn(), 1), (Forgetful(), 0), (FakeEngine(), 0)],
+    ids=["stubborn", "forgetful", "control"],
+)
 def test_what_does_not_end_by_itself_is_removed_by_force(engine: FakeEngine, forced: int) -> None:
     with pool_over(engine) as pool:
         pool.lease(SPEC).release()
@@ -169,4 +180,4 @@ def test_a_burst_over_slow_verbs() -> None:
             task.result()
         assert len(warm) == 6
         assert sum(warm) >= 3
-    assert engine.most_creating <= 3
+    assert engine.most_creating <= PoolSettings().create_workers
