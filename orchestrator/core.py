@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from loguru import logger
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_random
 
 from orchestrator.errors import (
     EngineError,
@@ -41,17 +41,19 @@ from orchestrator.manifest import SkillManifest, load_manifest
 from orchestrator.manifest.model import VaultGrants
 from orchestrator.policy import Decision, Policy
 from orchestrator.pool import Lease, PoolSettings, PoolStats, SpecCeilings, WarmPools
+from orchestrator.records import StoredSet
 from orchestrator.results.assemble import (
     Parts,
     cancelled_parts,
-    changes_refused,
     denied_result,
+    landing_verdict,
     policy_finding,
     run_result,
 )
 from orchestrator.results.classify import classify
-from orchestrator.results.model import RunResult, Status, Timings
+from orchestrator.results.model import FAILURES, RunResult, Status, Timings
 from orchestrator.results.report import parse_report
+from orchestrator.reviews import Reviews
 from orchestrator.sandbox.engine import Engine
 from orchestrator.sandbox.outcome import Job
 from orchestrator.sandbox.sandbox import Sandbox
@@ -60,13 +62,18 @@ from orchestrator.settings import Settings
 from orchestrator.text import one_line
 from orchestrator.validation.inputs import merge_and_check
 from orchestrator.validation.scanner import inspect
-from orchestrator.vault.transaction import Landed, begin, land, unusable_grants
+from orchestrator.vault.history import RunFacts
+from orchestrator.vault.transaction import Landed, Terms, begin, land, unusable_grants
 
 logger.disable("orchestrator")  # a library is silent until somebody asks: see ``logs.configure``
 
 _LANDING_SECONDS = 15.0  # after being cancelled, how long a run may still take to report or to land its changes
 _START_ATTEMPTS = 3  # sandboxes tried for one run; another is only taken while the job provably has not started
 
+_CONFLICT_ATTEMPTS = 3  # runs of one call with on_conflict="retry"
+_CONFLICT_PAUSE_SECONDS = 0.1  # at most, before the next: whoever edits is likely to save again at once
+
+OnConflict = Literal["report", "retry"]
 ManifestSource = Path | str | Mapping[str, Any] | bytes | SkillManifest
 
 
@@ -86,6 +93,8 @@ class _Request:
     spec: SandboxSpec
     on_event: OnEvent | None
     cancelled: Callable[[], bool]
+    commit: bool = True
+    hold_conflicts: bool = True
 
 
 class Orchestrator:
@@ -103,6 +112,9 @@ class Orchestrator:
         self._warm_specs: dict[str, SandboxSpec] = {}  # level -> what its pool keeps warm
         self._warmed: dict[str, str] = {}  # level -> digest of the policy that spec is from
         self._threads: ThreadPoolExecutor | None = None
+        history = self._installation.history
+        days = self.settings.review_days
+        self._reviews = None if history is None else Reviews(history, self._decide, days=days)
         budget = PoolSettings(
             max_containers=self.settings.max_containers,
             max_waiting=self.settings.max_waiting,
@@ -126,6 +138,8 @@ class Orchestrator:
         timeout: float | None = None,
         on_event: OnEvent | None = None,
         cancel: threading.Event | None = None,
+        commit: bool = True,
+        on_conflict: OnConflict = "report",
     ) -> RunResult:
         """Run one skill once, to its end, and return what came of it.
 
@@ -133,7 +147,9 @@ class Orchestrator:
         defaults key by key. ``level`` replaces its security level. ``timeout`` (seconds) replaces its
         ``limits.wall_seconds``; both still face the policy's ceilings. ``on_event`` is called in this thread with
         started, stdout, stderr, stats and finished; what it raises goes through (changes have landed before finished).
-        Setting ``cancel`` ends the run with status ``cancelled``.
+        Setting ``cancel`` ends the run with status ``cancelled``. ``commit`` False is a dry run: ``changes``, ``diff``
+        say what it would do to the vault. ``on_conflict="retry"``: where somebody changed the same notes meanwhile, run
+        it again on the vault as it is then, up to three times in all.
 
         Raises ManifestError and InputsError for what the caller got wrong; PoolSaturated, PoolTimeout, PoolClosed,
         EngineError or OperatorError when no sandbox could be had. Nothing of the skill has run then.
@@ -147,9 +163,10 @@ class Orchestrator:
             result = denied_result(run_id, skill, decision, Timings(validate=validated, total=validated))
         else:
             request = self._request(run_id, skill, given, decision, on_event=on_event, cancel=cancel)
-            parts = self._execute(request)
+            parts, attempts = self._attempts(replace(request, commit=commit), on_conflict)
             timings = replace(parts.timings, validate=validated, total=time.monotonic() - began)
             result = run_result(run_id, skill, decision, replace(parts, timings=timings))
+            result = replace(result, attempts=attempts, review=self._asked(skill, result, parts.landed))
         logger.debug("run {} of {}@{}: {}", run_id, skill.name, skill.version, result.status)
         if on_event is not None:
             on_event(RunEvent("finished", run_id, result=result))
@@ -163,13 +180,24 @@ class Orchestrator:
         level: str | None = None,
         timeout: float | None = None,
         on_event: OnEvent | None = None,
+        commit: bool = True,
+        on_conflict: OnConflict = "report",
     ) -> RunResult:
         """``run`` for asyncio, in a thread (``on_event`` too). Cancelling the task cancels the run."""
         cancel = threading.Event()
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(
             self._executor(),
-            lambda: self.run(manifest, inputs, level=level, timeout=timeout, on_event=on_event, cancel=cancel),
+            lambda: self.run(
+                manifest,
+                inputs,
+                level=level,
+                timeout=timeout,
+                on_event=on_event,
+                cancel=cancel,
+                commit=commit,
+                on_conflict=on_conflict,
+            ),
         )
         try:
             return await asyncio.shield(future)
@@ -233,6 +261,36 @@ class Orchestrator:
             cancelled=lambda: closing.is_set() or (cancel is not None and cancel.is_set()),
         )
 
+    def _attempts(self, request: _Request, on_conflict: OnConflict) -> tuple[Parts, int]:
+        """Run, and run again on a fresh view while it ends in conflicts and that was asked for; how often it ran. Only
+        the last attempt's changes are kept for a person."""
+        most = _CONFLICT_ATTEMPTS if on_conflict == "retry" else 1
+        ran = 0
+
+        def once() -> Parts:
+            nonlocal ran
+            ran += 1
+            return self._execute(replace(request, hold_conflicts=ran == most))
+
+        retrying = Retrying(
+            stop=stop_after_attempt(most),
+            wait=wait_random(0, _CONFLICT_PAUSE_SECONDS),
+            retry=retry_if_result(lambda parts: parts.verdict.status is Status.CONFLICT),
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),  # the last one stands
+        )
+        return retrying(once), ran
+
+    def _asked(self, skill: SkillManifest, result: RunResult, landed: Landed) -> str:
+        """The id of the review item that this run leaves; "" for none."""
+        reviews = self._reviews
+        if reviews is None:
+            return ""
+        if landed.held is not None:
+            return reviews.ask(skill, landed.held, landed.reasons or (result.reason,))
+        if skill.on_error == "review" and result.status in FAILURES:
+            return reviews.ask_about_failure(skill, result.run_id, f"{result.status}: {result.reason}")
+        return ""
+
     def _execute(self, request: _Request) -> Parts:
         """Lease and run. Takes another sandbox only when the first one broke before it had the job."""
         attempts = Retrying(
@@ -267,12 +325,48 @@ class Orchestrator:
         ran = time.monotonic()
         landed = Landed()
         if verdict.status is Status.SUCCEEDED:
-            landed = land(sandbox.slot, request.limits, request.grants, request.decision.forbidden)
-            if landed.refused:
-                verdict = changes_refused(landed)
+            landed = land(sandbox.slot, request.limits, self._terms(request))
+            verdict = landing_verdict(landed, verdict)
         timings = Timings(lease=lease.waited_seconds, run=ran - leased, commit=time.monotonic() - ran)
         image_id = self._installation.host.image_id
-        return Parts(outcome, report, verdict, landed, timings=timings, warm=lease.warm, image_id=image_id)
+        dry = not request.commit
+        return Parts(outcome, report, verdict, landed, timings=timings, warm=lease.warm, image_id=image_id, dry=dry)
+
+    def _terms(self, request: _Request) -> Terms:
+        skill, decision = request.skill, request.decision
+        facts = RunFacts(
+            request.job.run_id, f"{skill.name}@{skill.version}", skill.code_digest, skill.digest, decision.level
+        )
+        return Terms(
+            request.grants,
+            decision.forbidden,
+            decision.review,
+            commit=request.commit,
+            hold_conflicts=request.hold_conflicts,
+            history=self._installation.history,
+            facts=facts,
+        )
+
+    # --- reviews and history ---------------------------------------------------------------------------------------
+
+    @property
+    def reviews(self) -> Reviews:
+        """What waits for a person, and the verbs to decide it. Raises SettingsError without a vault."""
+        if self._reviews is None:
+            raise SettingsError("without a vault there is nothing to review", hint="set vault")
+        return self._reviews
+
+    def rollback(self, run_id: str) -> StoredSet:
+        """Put back exactly what a run changed in the vault, as a transaction of its own; its record.
+
+        Raises ``ChangesRefused`` naming every file that was changed since (nothing is rolled back then), ``VaultError``
+        when that run changed nothing here, was rolled back already, or its former content is not kept any more.
+        """
+        return self.reviews.history.roll_back(run_id)
+
+    def history(self, path: str | None = None, *, limit: int = 100) -> list[StoredSet]:
+        """Runs that changed the vault, or ``path`` (a file or directory in it), newest first."""
+        return self.reviews.history.sets(path, limit=limit)
 
     # --- the pool --------------------------------------------------------------------------------------------------
 

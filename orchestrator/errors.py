@@ -6,12 +6,14 @@
     ├── CallerError                 the program that called us
     │   ├── ManifestError           the manifest breaks its schema (lists every problem)
     │   ├── InputsError             the inputs break the skill's ``inputs_schema``
+    │   ├── ReviewError             a review item that cannot be decided like that
     │   └── SkillFailed             only from ``RunResult.raise_for_status()``
     ├── OperatorError               whoever set this installation up
     │   ├── SettingsError
     │   ├── PolicyError             a policy file is missing, unreadable or invalid
     │   ├── ImageError              the sandbox image is missing or not ours
-    │   └── VaultError              the vault cannot be used as configured
+    │   ├── VaultError              the vault cannot be used as configured
+    │   └── RecordsError            the database of records cannot be used
     ├── EngineError                 the container engine
     │   ├── EngineUnavailable       nothing answers on its socket
     │   └── PostureError            it did not apply a restriction we asked for
@@ -81,6 +83,12 @@ class ManifestError(_ProblemsError, CallerError):
 
 class InputsError(_ProblemsError, CallerError):
     hint = "the skill's inputs_schema says what it takes"
+
+
+class ReviewError(CallerError):
+    """A review item that cannot be decided like that: unknown, decided already, expired, or not what was shown."""
+
+    hint = "`orchestrator review list` shows what waits"
 
 
 class SkillFailed(CallerError):  # noqa: N818 - reads as what happened, like httpx's HTTPStatusError

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from loguru import logger
@@ -21,6 +21,7 @@ from orchestrator.errors import EngineError, ImageError, SettingsError, VaultErr
 from orchestrator.image.model import verify
 from orchestrator.image.state import recall
 from orchestrator.policy import Host, PolicyStore, default_policy_dir
+from orchestrator.records import Records
 from orchestrator.sandbox.discovery import engine_url
 from orchestrator.sandbox.docker_engine import DockerEngine
 from orchestrator.sandbox.engine import Engine, EngineInfo
@@ -32,6 +33,8 @@ from orchestrator.sandbox.slot import NoSlot, Slot
 from orchestrator.sandbox.spec import SandboxSpec, VaultView
 from orchestrator.sandbox.sweep import remove_owned, sweep
 from orchestrator.settings import Settings
+from orchestrator.vault.history import History, objects_of
+from orchestrator.vault.recovery import recover
 from orchestrator.vault.root import Vault
 from orchestrator.vault.slots import Slots, sweep_vault
 from orchestrator.watch import Watch
@@ -67,6 +70,9 @@ class Installation:
         image_id, packages = _image(settings, self.engine)
         self.vault = None if settings.vault is None else Vault(settings.vault, settings.state_dir)
         self._slots = None if self.vault is None else Slots(self.vault, self.instance.id)
+        self.history = (
+            None if self.vault is None else self._exit.enter_context(history(self.vault, settings, self.instance.id))
+        )
         self._exit.callback(self._remove_scratch)
         self._exit.callback(self._remove_leftovers)
         self._sweep()
@@ -152,6 +158,17 @@ class Installation:
     def close(self) -> None:
         """Release everything, last first. Containers must be gone by now: the pool closes before."""
         self._exit.close()
+
+
+@contextlib.contextmanager
+def history(vault: Vault, settings: Settings, instance: str) -> Iterator[History]:
+    """What runs changed in ``vault``, with everything settled that a crash cut off and everything forgotten that is too
+    old. ``VaultError`` or ``RecordsError`` when that cannot be: then no run may change anything."""
+    with Records(settings.state_dir / "records.db") as records:
+        found = History(vault, records, objects_of(vault), instance=instance)
+        recover(vault, found.keep)
+        found.prune(keep_days=settings.keep_days, keep_bytes=settings.keep_mb * 2**20)
+        yield found
 
 
 def _image(settings: Settings, engine: Engine) -> tuple[str, Mapping[str, str]]:

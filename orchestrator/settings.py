@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     max_waiting: int = Field(64, ge=0, le=100_000, description="Callers that may wait for a sandbox; more are refused.")
     acquire_timeout_seconds: float = Field(30.0, gt=0, le=3600, description="Longest wait for a sandbox.")
     close_timeout_seconds: float = Field(30.0, ge=0, le=3600, description="How long close() waits for running skills.")
+    keep_days: float = Field(30.0, ge=0, le=36500, description="How long a run's changes can be rolled back.")
+    keep_mb: int = Field(1024, ge=0, le=10**7, description="Most content kept for rollbacks; the oldest goes first.")
+    review_days: float = Field(14.0, gt=0, le=36500, description="How long a review item can be approved.")
     log_level: LogLevel = Field("silent", description="A library stays silent until asked; the CLI uses standard.")
 
     @field_validator("vault", "state_dir", "cache_dir", "policy_dir", mode="after")

@@ -26,9 +26,15 @@ app = typer.Typer(
 policy_app = typer.Typer(no_args_is_help=True, help="Check and show the security levels' policies.")
 pool_app = typer.Typer(no_args_is_help=True, help="Look at the pool of warm sandboxes.")
 image_app = typer.Typer(no_args_is_help=True, help="Build and inspect the sandbox image.")
+review_app = typer.Typer(no_args_is_help=True, help="Look at what waits for a person, and decide it.")
+snapshot_app = typer.Typer(no_args_is_help=True, help="Keep how directories of the vault look, and restore them.")
+vault_app = typer.Typer(no_args_is_help=True, help="Check what is kept about the vault.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(pool_app, name="pool")
 app.add_typer(image_app, name="image")
+app.add_typer(review_app, name="review")
+app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(vault_app, name="vault")
 
 OutputOption = Annotated[
     Output, typer.Option("-o", "--output", help="text, or json: exactly one JSON document on standard output.")
@@ -38,6 +44,10 @@ LevelOption = Annotated[
 ]
 VaultOption = Annotated[
     Path | None, typer.Option("--vault", metavar="DIR", help="Directory of notes the skill works on.")
+]
+ReviewId = Annotated[str, typer.Argument(metavar="ID", help="The item's id, as `review list` shows it.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who decides; is recorded. Default: the login name.")
 ]
 Manifest = Annotated[Path, typer.Argument(metavar="MANIFEST", help="The skill's manifest, a JSON file.")]
 
@@ -75,6 +85,13 @@ def run(  # noqa: PLR0917 - Typer's options are parameters
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", help="Replaces the manifest's wall_seconds.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing to the vault; show what would be changed.")
+    ] = False,
+    retry_conflicts: Annotated[
+        bool,
+        typer.Option("--retry-conflicts", help="Where somebody changed the same notes meanwhile, run it again."),
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> Exit:
     """Run a skill once, in a sandbox of its own.
@@ -84,7 +101,16 @@ def run(  # noqa: PLR0917 - Typer's options are parameters
     """
     from orchestrator.cli.run import run_skill  # noqa: PLC0415
 
-    return run_skill(manifest, inputs=inputs, vault=vault, level=level, timeout=timeout, output=output)
+    return run_skill(
+        manifest,
+        inputs=inputs,
+        vault=vault,
+        level=level,
+        timeout=timeout,
+        dry_run=dry_run,
+        retry_conflicts=retry_conflicts,
+        output=output,
+    )
 
 
 @app.command()
@@ -175,6 +201,149 @@ def image_inspect(output: OutputOption = Output.TEXT) -> Exit:
     from orchestrator.cli.image import inspect  # noqa: PLC0415
 
     return inspect(output=output)
+
+
+@review_app.command("list")
+@ends
+def review_list(
+    every: Annotated[bool, typer.Option("--all", help="Also what was decided or has expired.")] = False,
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """List what waits for a person, oldest first: changes that were held, and runs that failed."""
+    from orchestrator.cli.review import list_reviews  # noqa: PLC0415
+
+    return list_reviews(every=every, vault=vault, output=output)
+
+
+@review_app.command("show")
+@ends
+def review_show(review: ReviewId, vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Show everything about one item, and what the policy says to it now."""
+    from orchestrator.cli.review import show_review  # noqa: PLC0415
+
+    return show_review(review, vault=vault, output=output)
+
+
+@review_app.command("diff")
+@ends
+def review_diff(review: ReviewId, vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Show the changes of an item as a unified diff against the vault as it is now."""
+    from orchestrator.cli.review import diff_review  # noqa: PLC0415
+
+    return diff_review(review, vault=vault, output=output)
+
+
+@review_app.command("approve")
+@ends
+def review_approve(
+    review: ReviewId, by: ByOption = None, vault: VaultOption = None, output: OutputOption = Output.TEXT
+) -> Exit:
+    """Let the changes of an item land in the vault: all of them, or none.
+
+    Everything is checked again: the policy, what the skill was granted, and that the vault still holds what the
+    changes were compared with.
+    """
+    from orchestrator.cli.review import approve_review  # noqa: PLC0415
+
+    return approve_review(review, by=by, vault=vault, output=output)
+
+
+@review_app.command("reject")
+@ends
+def review_reject(
+    review: ReviewId,
+    by: ByOption = None,
+    comment: Annotated[str, typer.Option("--comment", metavar="TEXT", help="Why; is recorded.")] = "",
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Throw the changes of an item away."""
+    from orchestrator.cli.review import reject_review  # noqa: PLC0415
+
+    return reject_review(review, by=by, comment=comment, vault=vault, output=output)
+
+
+@app.command()
+@ends
+def rollback(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `history` shows it.")],
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Put back exactly what a run changed in the vault.
+
+    Nothing is rolled back where one of those files was changed since.
+    """
+    from orchestrator.cli.history import roll_back  # noqa: PLC0415
+
+    return roll_back(run_id, vault=vault, output=output)
+
+
+@app.command()
+@ends
+def history(
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="Only what touched this note or directory of the vault.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many.")] = 100,
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """List the runs that changed the vault, or wanted to, newest first."""
+    from orchestrator.cli.history import show_history  # noqa: PLC0415
+
+    return show_history(path, limit=limit, vault=vault, output=output)
+
+
+@snapshot_app.command("create")
+@ends
+def snapshot_create(
+    directories: Annotated[
+        list[str], typer.Argument(metavar="DIR...", help="Directories as seen from the vault; . is all of it.")
+    ],
+    label: Annotated[str, typer.Option("--label", metavar="TEXT", help="A word to know it by.")] = "",
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Keep how directories of the vault look, content and all."""
+    from orchestrator.cli.history import create_snapshot  # noqa: PLC0415
+
+    return create_snapshot(directories, label=label, vault=vault, output=output)
+
+
+@snapshot_app.command("list")
+@ends
+def snapshot_list(vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """List the snapshots, newest first."""
+    from orchestrator.cli.history import list_snapshots  # noqa: PLC0415
+
+    return list_snapshots(vault=vault, output=output)
+
+
+@snapshot_app.command("restore")
+@ends
+def snapshot_restore(
+    snapshot: Annotated[str, typer.Argument(metavar="ID", help="The snapshot's id, as `snapshot list` shows it.")],
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Make the directories of a snapshot what they were: all of it or nothing.
+
+    What was added there since is removed. `orchestrator rollback` undoes it like a run.
+    """
+    from orchestrator.cli.history import restore_snapshot  # noqa: PLC0415
+
+    return restore_snapshot(snapshot, vault=vault, output=output)
+
+
+@vault_app.command("verify")
+@ends
+def vault_verify(vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Read everything that is kept for rollbacks, reviews and snapshots, and say what is damaged or missing."""
+    from orchestrator.cli.history import verify_vault  # noqa: PLC0415
+
+    return verify_vault(vault=vault, output=output)
 
 
 @app.command()

@@ -25,12 +25,13 @@ from rich.text import Text
 from orchestrator.cli.cleanup import leftovers
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Spinner, out, safe
+from orchestrator.cli.demo_review import show_review
 from orchestrator.cli.exits import FAILED, SUCCEEDED, Exit
 from orchestrator.cli.pool import show_stats
 from orchestrator.cli.render import megabytes, milliseconds
 from orchestrator.core import Orchestrator
 from orchestrator.examples import EXAMPLES, Example
-from orchestrator.results.model import RunResult
+from orchestrator.results.model import RunResult, Status
 from orchestrator.sandbox.discovery import engine_url
 from orchestrator.sandbox.docker_engine import DockerEngine
 from orchestrator.sandbox.ownership import Instance
@@ -66,10 +67,10 @@ def run_demo() -> Exit:
         console.print(
             f"A vault of {count} notes ({megabytes(size)}): what the installed Python packages say of themselves.\n"
         )
-        shown = _run_all(settings, console)
+        shown = _run_all(settings, vault, console)
         _show_vault(vault, console)
         left = _left_behind(settings)
-    good = all(each.as_expected for each in shown) and not left
+    good = bool(shown) and all(each.as_expected for each in shown) and not left
     console.print(_verdict(shown, left))
     return SUCCEEDED if good else FAILED
 
@@ -109,7 +110,8 @@ def note(distribution: Distribution) -> str:
 # --- the runs --------------------------------------------------------------------------------------------------------
 
 
-def _run_all(settings: Settings, console: Console) -> list[Shown]:
+def _run_all(settings: Settings, vault: Path, console: Console) -> list[Shown]:
+    """Empty when the rollback did not restore the vault."""
     with Spinner("starting sandboxes") as spinner, Orchestrator(settings) as orchestrator:
         began = time.monotonic()
         orchestrator.prime()
@@ -124,11 +126,13 @@ def _run_all(settings: Settings, console: Console) -> list[Shown]:
         console.print()
         for each in shown:
             console.print(_story(each), soft_wrap=True)
+        waits = [each.result for each in shown if each.result.status is Status.HELD]
+        undone = [show_review(orchestrator, result, vault, console) for result in waits]
         console.print(Text("\nThe pool", style="bold"))
         show_stats(
             stats, f"warm after {primed:.2f} s; leases: {stats.leases_warm_total} warm, {stats.leases_cold_total} cold"
         )
-    return shown
+    return shown if all(undone) else []
 
 
 def table_of(shown: list[Shown]) -> Table:
@@ -156,7 +160,7 @@ def _cells(each: Shown) -> Iterator[Text]:
 def _story(each: Shown) -> Text:
     """What the skill gave back, or why it did not end well; on one line."""
     result = each.result
-    if result.ok:
+    if result.ok or result.status is Status.HELD:
         what = "returned " + json.dumps(result.output, ensure_ascii=False)
     else:
         what = str(result.violations[0]) if result.violations else result.reason
@@ -201,6 +205,8 @@ class _Claim:
 
 
 def _verdict(shown: list[Shown], left: list[str]) -> Text:
+    if not shown:
+        return Text("\nThe rollback did not restore the vault.", style="bold red")
     wrong = [each.example.name for each in shown if not each.as_expected]
     if wrong:
         return Text.assemble("\n", ("Not as expected: ", "bold red"), ", ".join(wrong))

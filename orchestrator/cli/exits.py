@@ -25,11 +25,13 @@ MISTAKE = Exit(2, "mistake", "the call is wrong: usage, manifest or inputs")
 DENIED = Exit(3, "denied", "the policy denies the skill, or the changes it made")
 LIMIT = Exit(4, "limit", "a limit ended the skill: time, CPU, memory or output")
 SANDBOX = Exit(5, "sandbox", "the sandbox broke")
+CONFLICT = Exit(7, "conflict", "somebody changed the same notes meanwhile: nothing was written")
+HELD = Exit(8, "held", "the skill ran well and its changes wait for a review")
 SETUP = Exit(6, "setup", "this installation is not fit: settings, policies, image, engine, vault or pool")
 DEFECT = Exit(70, "defect", "a defect of this program")
 CANCELLED = Exit(130, "cancelled", "cancelled, for example with Ctrl-C")
 
-EXITS = (SUCCEEDED, FAILED, MISTAKE, DENIED, LIMIT, SANDBOX, SETUP, DEFECT, CANCELLED)
+EXITS = (SUCCEEDED, FAILED, MISTAKE, DENIED, LIMIT, SANDBOX, SETUP, CONFLICT, HELD, DEFECT, CANCELLED)
 
 OF_STATUS = MappingProxyType(
     {
@@ -41,6 +43,8 @@ OF_STATUS = MappingProxyType(
         Status.OUT_OF_MEMORY: LIMIT,
         Status.OUTPUT_EXCEEDED: LIMIT,
         Status.DENIED: DENIED,
+        Status.CONFLICT: CONFLICT,
+        Status.HELD: HELD,
         Status.CANCELLED: CANCELLED,
         Status.SANDBOX_ERROR: SANDBOX,
     }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
 
 from rich.text import Text
 
 from orchestrator.cli.console import json_text, safe
 from orchestrator.errors import Problem
+from orchestrator.records import StoredChange
 from orchestrator.results.model import RunResult, Status
 from orchestrator.text import escape_controls
 from orchestrator.validation.finding import Finding
@@ -16,10 +20,12 @@ from orchestrator.vault.changes import Change
 _SHOWN_CHANGES = 20
 _EXCERPT_WIDTH = 100  # characters of one source line
 _MARKS = {"created": "+", "modified": "~", "deleted": "-"}
+_DIFF_STYLES = {"+++": "bold", "---": "bold", "@": "cyan", "+": "green", "-": "red"}  # the first that fits
 
 
 def status_text(status: Status) -> Text:
-    return Text(status.value, style="green" if status is Status.SUCCEEDED else "red")
+    style = {Status.SUCCEEDED: "green", Status.HELD: "yellow"}.get(status, "red")
+    return Text(status.value, style=style)
 
 
 def result_value(result: RunResult) -> str:
@@ -52,6 +58,37 @@ def usage_line(result: RunResult) -> Text:
         f"  {milliseconds(usage.wall_seconds)} in the sandbox, {milliseconds(result.timings.total)} in all ({start}), "
         f"{milliseconds(cpu)} of CPU, {megabytes(usage.memory_peak_bytes)} peak memory, level {result.level}",
         style="dim",
+    )
+
+
+def dry_run_lines(result: RunResult) -> Iterator[Text]:
+    """What a run that was not to change the vault would have changed."""
+    yield Text("  dry run: nothing was written to the vault")
+    yield from diff_lines(result.diff)
+
+
+def next_step_lines(result: RunResult, vault: Path | None) -> Iterator[Text]:
+    """The verbs for the review item that a run left. ``vault``: the option that they need again."""
+    if not result.review:
+        return
+    where = "" if vault is None else f" --vault {shlex.quote(str(vault))}"
+    held = result.status in (Status.HELD, Status.CONFLICT)
+    steps = (("diff", "shows the changes"), ("approve", "lets them land")) if held else (("show", "says more"),)
+    for verb, what in steps:
+        command = safe(f"`orchestrator review {verb} {result.review}{where}`", one_line=True)
+        yield Text.assemble(("  next: ", "bold"), command, f" {what}")
+
+
+def diff_lines(diff: str) -> Iterator[Text]:
+    """A unified diff, coloured."""
+    for line in diff.removesuffix("\n").split("\n") if diff else ():
+        style = next((style for start, style in _DIFF_STYLES.items() if line.startswith(start)), "")
+        yield safe(line, style)
+
+
+def as_changes(stored: Iterable[StoredChange]) -> tuple[Change, ...]:
+    return tuple(
+        Change(each.kind, each.path, each.size, each.sha256, each.directory, each.moved_from) for each in stored
     )
 
 
@@ -117,3 +154,16 @@ def milliseconds(seconds: float) -> str:
 
 def megabytes(count: int) -> str:
     return f"{count / 2**20:.1f} MB"
+
+
+def moment(seconds: float) -> str:
+    """Unix ``seconds`` as local time."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Roughly, in the largest unit of which there is one."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"

@@ -15,11 +15,12 @@ from orchestrator import strictjson
 from orchestrator.cli.configuration import COLD, load_settings
 from orchestrator.cli.console import Output, Spinner, put, put_json, say
 from orchestrator.cli.exits import OF_STATUS, Exit
-from orchestrator.cli.render import result_lines, result_value
+from orchestrator.cli.render import dry_run_lines, next_step_lines, result_lines, result_value
 from orchestrator.core import Orchestrator
 from orchestrator.errors import InputsError
 from orchestrator.events import RunEvent
 from orchestrator.manifest import load_manifest
+from orchestrator.results.model import Status
 from orchestrator.text import escape_controls
 from orchestrator.validation.inputs import MAX_INPUT_BYTES, MAX_INPUT_DEPTH
 
@@ -27,7 +28,15 @@ LONGEST_HELD: Final = 4096  # characters of an unfinished line that are held bac
 
 
 def run_skill(
-    manifest: Path, *, inputs: str | None, vault: Path | None, level: str | None, timeout: float | None, output: Output
+    manifest: Path,
+    *,
+    inputs: str | None,
+    vault: Path | None,
+    level: str | None,
+    timeout: float | None,
+    dry_run: bool,
+    retry_conflicts: bool,
+    output: Output,
 ) -> Exit:
     """Raises what ``Orchestrator`` raises; the caller turns that into an exit code."""
     skill = load_manifest(manifest)
@@ -37,12 +46,23 @@ def run_skill(
         echo = Echo(sys.stderr, spinner)
         on_event = echo if output is Output.TEXT else None
         with cancelled_by_ctrl_c() as cancel:
-            result = orchestrator.run(skill, given, level=level, timeout=timeout, on_event=on_event, cancel=cancel)
+            result = orchestrator.run(
+                skill,
+                given,
+                level=level,
+                timeout=timeout,
+                on_event=on_event,
+                cancel=cancel,
+                commit=not dry_run,
+                on_conflict="retry" if retry_conflicts else "report",
+            )
     if output is Output.TEXT:
         echo.end()
         for line in result_lines(result, skill.code):
             say(line)
-        if result.ok:
+        for line in dry_run_lines(result) if dry_run else next_step_lines(result, vault):
+            say(line)
+        if result.status in (Status.SUCCEEDED, Status.HELD):  # both ran well
             put(result_value(result))
     else:
         put_json(result.to_dict())

@@ -29,6 +29,7 @@ class Example:
 EXAMPLES: Final = (
     Example("summarise-inbox", Status.SUCCEEDED),
     Example("front-matter", Status.SUCCEEDED),
+    Example("archive-short", Status.HELD),
     Example("loops-forever", Status.TIMED_OUT),
     Example("eats-memory", Status.OUT_OF_MEMORY),
     Example("floods-output", Status.OUTPUT_EXCEEDED),

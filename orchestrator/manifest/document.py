@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.manifest.model import SkillManifest
+from orchestrator.manifest.model import ReviewRules, SkillManifest
 from orchestrator.schemas import thaw
 from orchestrator.strictjson import dumps_canonical
 
@@ -28,13 +28,23 @@ def manifest_document(skill: SkillManifest) -> dict[str, Any]:
         "dependencies": list(skill.dependencies),
         "limits": asdict(skill.limits),
         "vault": {"read": list(skill.vault.read), "write": list(skill.vault.write)},
+        "review": _asked(skill.review),
         "metadata": thaw(skill.metadata),
     }
+    if skill.on_error:
+        document["on_error"] = skill.on_error
     if skill.inputs_schema is not None:
         document["inputs_schema"] = thaw(skill.inputs_schema)
     if skill.output_schema is not None:
         document["output_schema"] = thaw(skill.output_schema)
     return document
+
+
+def _asked(review: ReviewRules) -> dict[str, Any]:
+    """The rules that say something."""
+    none = asdict(ReviewRules())
+    asked = {name: value for name, value in asdict(review).items() if value != none[name]}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
 
 
 def manifest_digest(skill: SkillManifest) -> str:

@@ -24,7 +24,7 @@ from orchestrator.manifest import checks
 from orchestrator.manifest.code import MAX_CODE_BYTES, code_problems, decode_code
 from orchestrator.manifest.document import manifest_digest
 from orchestrator.manifest.files import Unreadable, read_beneath, read_file
-from orchestrator.manifest.model import SkillManifest, VaultGrants
+from orchestrator.manifest.model import ReviewRules, SkillManifest, VaultGrants
 from orchestrator.manifest.schema import compiled_manifest_schema
 from orchestrator.sandbox.spec import Limits
 from orchestrator.schemas import copy_json, freeze
@@ -151,11 +151,15 @@ def _limits(asked: Mapping[str, Any]) -> Limits:
     return Limits(**{name: type(defaults[name])(value) for name, value in asked.items()})
 
 
+def _review(asked: Mapping[str, Any]) -> ReviewRules:
+    return ReviewRules(**{**asked, "outside": tuple(asked.get("outside", ()))})
+
+
 def _skill(document: Mapping[str, Any], code: _Code) -> SkillManifest:
     """``document`` has no problems. What it leaves out takes the model's defaults (the schema's: a test compares)."""
     plain = {
         key: document[key]
-        for key in ("name", "version", "description", "entrypoint", "security_level")
+        for key in ("name", "version", "description", "entrypoint", "security_level", "on_error")
         if key in document
     }
     trees = ("inputs_schema", "output_schema", "inputs", "metadata", "dependencies")
@@ -167,6 +171,7 @@ def _skill(document: Mapping[str, Any], code: _Code) -> SkillManifest:
         code=code.text,
         limits=_limits(document.get("limits", {})),
         vault=VaultGrants(**vault),
+        review=_review(document.get("review", {})),
         code_digest=hashlib.sha256(code.text.encode()).hexdigest(),
         filename=code.filename,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.manifest.model import VaultGrants
+from orchestrator.manifest.model import ReviewRules, VaultGrants
 from orchestrator.sandbox.spec import Limits, SandboxSpec, VaultView
 from orchestrator.validation.finding import Finding
 
@@ -47,3 +47,4 @@ class Decision:
     guards: Guards | None = None
     second_stage: bool = True  # the executor's own seccomp filter: no fork, exec, ptrace
     forbidden: tuple[str, ...] = ()  # path patterns that no run may change
+    review: tuple[ReviewRules, ...] = ()  # the policy's and the manifest's: each may make changes wait

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 import orchestrator
 from orchestrator.errors import PolicyError, Problem
+from orchestrator.manifest.model import ReviewRules
 from orchestrator.policy.model import CodeRules, Container, DottedNames, GuardRules, Parts, PoolRules, VaultRules
 from orchestrator.policy.paths import path_problem
 from orchestrator.policy.policy import Policy
@@ -161,6 +162,9 @@ def _parts(document: Mapping[str, Any], seccomp: str) -> Parts:
         guards=GuardRules(tuple(document["guards"]["denied_events"]), document["guards"]["max_opens"]),
         vault=VaultRules(**{name: tuple(document["vault"][name]) for name in ("read", "write", "forbidden")}),
         pool=PoolRules(**document["pool"]),
+        review=ReviewRules(
+            **{**document.get("review", {}), "outside": tuple(document.get("review", {}).get("outside", ()))}
+        ),
         second_stage=document["second_stage"],
         description=document.get("description", ""),
     )

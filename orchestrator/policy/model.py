@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.manifest.model import ReviewRules
 from orchestrator.sandbox.spec import Limits
 from orchestrator.validation.names import prefixes
 
@@ -92,4 +93,5 @@ class Parts:
     vault: VaultRules
     pool: PoolRules
     second_stage: bool
+    review: ReviewRules
     description: str = ""

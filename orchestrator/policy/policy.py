@@ -57,6 +57,7 @@ class Policy:
             guards=self._guards(dependencies.modules),
             second_stage=parts.second_stage,
             forbidden=parts.vault.forbidden,
+            review=(parts.review, skill.review),
         )
 
     def _judge_identity(self, skill: SkillManifest, inspection: Inspection) -> tuple[Finding, ...]:

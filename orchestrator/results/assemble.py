@@ -41,11 +41,15 @@ def denied_result(run_id: str, skill: SkillManifest, decision: Decision, timings
     )
 
 
-def changes_refused(landed: Landed) -> Verdict:
-    """A run that went well but whose changes did not land: denied, or failed where the vault changed meanwhile."""
-    first, more = landed.refused[0], len(landed.refused) - 1
-    reason = f"nothing was written to the vault: {first}" + (f" (and {more} more)" if more else "")
-    return Verdict(Status.FAILED if landed.conflict else Status.DENIED, reason)
+def landing_verdict(landed: Landed, verdict: Verdict) -> Verdict:
+    """What a run that went well comes to, once it is known what became of its changes."""
+    if landed.refused:
+        first, more = landed.refused[0], len(landed.refused) - 1
+        reason = f"nothing was written to the vault: {first}" + (f" (and {more} more)" if more else "")
+        return Verdict(Status.CONFLICT if landed.conflict else Status.DENIED, reason)
+    if landed.reasons:
+        return Verdict(Status.HELD, "the changes wait for a review: " + "; ".join(landed.reasons))
+    return verdict
 
 
 def _usage(final: FinalReport | None) -> Usage:
@@ -73,6 +77,7 @@ class Parts:
     timings: Timings
     warm: bool
     image_id: str
+    dry: bool = False
 
 
 def cancelled_parts(image_id: str) -> Parts:
@@ -82,7 +87,7 @@ def cancelled_parts(image_id: str) -> Parts:
 
 
 def run_result(run_id: str, skill: SkillManifest, decision: Decision, parts: Parts) -> RunResult:
-    """``output`` is there only when the run succeeded: what a failed run handed in is not to be used by mistake."""
+    """``output`` is there only when the run went well: what a failed run handed in is not to be used by mistake."""
     outcome, report, verdict = parts.outcome, parts.report, parts.verdict
     final = outcome.final
     return RunResult(
@@ -91,11 +96,13 @@ def run_result(run_id: str, skill: SkillManifest, decision: Decision, parts: Par
         level=decision.level,
         status=verdict.status,
         reason=verdict.reason,
-        output=report.value if verdict.status is Status.SUCCEEDED else None,
+        output=report.value if verdict.status in (Status.SUCCEEDED, Status.HELD) else None,
         stdout=decode(bytes(outcome.stdout), len(outcome.stdout)),
         stderr=decode(bytes(outcome.stderr), len(outcome.stderr)),
         error=report.error,
         changes=parts.landed.changes,
+        committed=verdict.status is Status.SUCCEEDED and bool(parts.landed.changes) and not parts.dry,
+        diff=parts.landed.diff,
         usage=_usage(final),
         timings=parts.timings,
         warm=parts.warm,

@@ -23,8 +23,13 @@ class Status(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     OUTPUT_EXCEEDED = "output_exceeded"
     DENIED = "denied"  # by the policy, before anything started; or changes it refuses
+    CONFLICT = "conflict"  # ran well, but somebody changed the same notes meanwhile: nothing was written
+    HELD = "held"  # ran well, and its changes wait for a person's review: nothing is written yet
     CANCELLED = "cancelled"
     SANDBOX_ERROR = "sandbox_error"  # ours or the engine's fault
+
+
+FAILURES = frozenset(Status) - {Status.SUCCEEDED, Status.HELD, Status.CONFLICT, Status.DENIED, Status.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,10 @@ class RunResult:
     stderr: str = ""
     error: SkillError | None = None
     changes: tuple[Change, ...] = ()
+    committed: bool = False  # the changes are in the vault; False too where there are none
+    diff: str = ""  # of changes that are not in the vault: a dry run's, held ones, ones in conflict. Escaped
+    review: str = ""  # id of the review item that this run left
+    attempts: int = 1  # more where ``on_conflict="retry"`` ran it again
     usage: Usage = field(default_factory=Usage)
     timings: Timings = field(default_factory=Timings)
     warm: bool = False

@@ -19,13 +19,37 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Change:
     """``path`` is POSIX, relative to the vault. ``size`` (bytes) and ``sha256`` (hex) describe the new content;
-    they are 0 and "" for deletions and directories."""
+    they are 0 and "" for deletions and directories. ``moved_from``: a created file has the content of one that the
+    same set deletes there."""
 
     kind: Literal["created", "modified", "deleted"]
     path: str
     size: int = 0
     sha256: str = ""
     directory: bool = False
+    moved_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What an entry of the vault looks like apart from its content. ``mode`` is permission bits, times are
+    nanoseconds since 1970."""
+
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, entry: os.stat_result) -> Attributes:
+        return cls(stat.S_IMODE(entry.st_mode), entry.st_uid, entry.st_gid, entry.st_mtime_ns)
+
+    def dress(self, descriptor: int) -> None:
+        """Give them to an open entry; an owner only where we are root."""
+        if os.geteuid() == 0:
+            os.fchown(descriptor, self.uid, self.gid)
+        os.fchmod(descriptor, self.mode)
+        os.utime(descriptor, ns=(self.mtime_ns, self.mtime_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +81,19 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A change and what carrying it out needs. ``before`` is what the vault held (None: nothing); ``staged`` is the
-    name of the new content in the staging directory ("" for deletions and directories)."""
+    name of the new content in the staging directory ("" for deletions and directories). ``attributes``: what it is to
+    look like, where something is put back as it was (None: as what it replaces, or as new notes of the owner do)."""
 
     change: Change
     before: Identity | None = None
     staged: str = ""
+    attributes: Attributes | None = None
 
 
 @dataclass(slots=True)
 class ChangeSet:
-    """What one run changed. With ``refusals`` or ``conflicts`` it cannot be committed, and has no entries to commit.
+    """What one run changed. With ``refusals`` or ``conflicts`` it cannot be committed; with conflicts alone it still
+    has its entries, so that a person can decide about them.
 
     A context manager: leaving it discards the staged content (and, after a commit, the replaced content).
     """

@@ -1,38 +1,53 @@
-"""Committing a ``ChangeSet``: all of it lands in the vault, or none of it does.
+"""Committing a ``ChangeSet``: all of it lands in the vault, or none of it does, whatever ends the process meanwhile.
 
 Theory of operation. Under the vault's lock:
 1. verify: each parent is reached from the root through plain directories, each touched entry is what the run saw;
 2. dress and sync: staged files get the owner and mode they will have, and are on disk before anything refers to them;
-3. apply: deletions, then directories, then files. A file takes its place by an exchange, a deleted one is moved
-   aside, so the replaced content ends in the staging directory, out of everybody's reach, where it is examined once
-   more: if it is not what the run saw, a person's edit came between, and everything is undone;
-4. sync the touched directories.
-Any failure undoes what was applied, in reverse. What this does not survive is the end of the process in step 3; a
-journal (of exactly these steps) is a separate matter.
+3. the journal is written (``journal``): from here on the transaction has happened, and a crash is finished by
+   ``recovery``;
+4. the steps are taken (``steps``), deletions first, and the touched directories synced;
+5. ``keep`` is told, which records the run and keeps what was there before;
+6. the journal is removed.
+Whatever fails in 4 or 5 takes back the steps that were taken, in reverse.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from loguru import logger
 
 from orchestrator.errors import VaultError
-from orchestrator.vault.changes import Change, ChangeSet, Entry, Identity
-from orchestrator.vault.descriptors import DIRECTORY, lstat, open_directory, opened
-from orchestrator.vault.durable import Place, exchange, move
+from orchestrator.vault import durable, journal
+from orchestrator.vault.changes import Attributes, Change, ChangeSet, Entry, Identity
+from orchestrator.vault.descriptors import lstat, opened
+from orchestrator.vault.durable import Place
+from orchestrator.vault.journal import Journal
 from orchestrator.vault.names import shown
 from orchestrator.vault.root import Vault
 from orchestrator.vault.rules import ChangesRefused, finding
 from orchestrator.vault.staging import Staging
+from orchestrator.vault.steps import NEW_FILE_MODE, Stairs, Step, conflict
 
-NEW_FILE_MODE, NEW_DIRECTORY_MODE = 0o644, 0o755
+_FEW: Final = 8  # files that are synced one by one; more go with their whole file system, in one call
+
+Keep = Callable[[Journal, int], None]
+"""Called with the journal and the staging directory's descriptor once every step is taken: what was replaced or removed
+lies there, under ``step.staged``. What it raises undoes the transaction, so it moves nothing before it cannot fail."""
 
 
-def commit(vault: Vault, changeset: ChangeSet) -> tuple[Change, ...]:
-    """Carry ``changeset`` out; what was changed.
+def keep_nothing(_journal: Journal, _staging: int) -> None:
+    pass
+
+
+def commit(
+    vault: Vault, changeset: ChangeSet, *, facts: Mapping[str, Any] | None = None, keep: Keep = keep_nothing
+) -> tuple[Change, ...]:
+    """Carry ``changeset`` out; what was changed. ``facts`` (plain JSON values) go into the journal for ``keep``.
 
     Raises ``ChangesRefused`` when it may not be carried out (its own refusals, or the vault changed meanwhile) and
     ``VaultError`` when it cannot be; in both cases the vault is as it was. Discarding the set stays with the caller.
@@ -44,77 +59,132 @@ def commit(vault: Vault, changeset: ChangeSet) -> tuple[Change, ...]:
     if changeset.staging is None:
         raise ValueError("this change set was discarded")
     with vault.locked() as root:
-        _Transaction(vault, root, changeset.staging).run(changeset.entries)
+        staging = changeset.staging
+        stairs = Stairs(root, staging.descriptor, device=vault.device, owner=new_owner(vault))
+        path = ""
+        try:
+            preparation = _Preparation(vault, stairs, staging, changeset.entries)
+            for entry in changeset.entries:
+                path = entry.change.path
+                preparation.prepare(entry)
+            steps = preparation.synced()
+            record = Journal(vault.identity, steps, dict(facts or {}))
+            record.write(staging.descriptor)
+        except OSError as error:
+            _no_journal(staging)
+            raise _not_committed(path, error) from error
+        _carry_out(record, stairs, staging, keep)
     return changeset.changes
 
 
-class _Transaction:
-    def __init__(self, vault: Vault, root: int, staging: Staging) -> None:
-        self._vault = vault
-        self._root = root
-        self._staging = staging
-        self._undo: list[tuple[str, Callable[[], None]]] = []
+def new_owner(vault: Vault) -> tuple[int, int] | None:
+    """Who new directories are to belong to; None where it is us anyway."""
+    return (vault.uid, vault.gid) if os.geteuid() == 0 else None
 
-    def run(self, entries: tuple[Entry, ...]) -> None:
-        deleted = {entry.change.path for entry in entries if entry.change.kind == "deleted"}
-        made = {entry.change.path for entry in entries if entry.change.kind == "created" and entry.change.directory}
-        path = ""
-        try:
-            for entry in entries:
-                path = entry.change.path
-                self._verify(entry, deleted, made)
-            for entry in _in_order(entries):
-                path = entry.change.path
-                self._apply(entry)
-            self._sync(entries)
-        except OSError as error:
-            self._roll_back()
-            raise VaultError(
-                f"nothing was committed: {shown(path)}: {error.strerror or error}",
-                hint="check the vault's space, owner and modes",
-            ) from error
-        except BaseException:
-            self._roll_back()
-            raise
 
-    # -- 1 and 2
+def _carry_out(record: Journal, stairs: Stairs, staging: Staging, keep: Keep) -> None:
+    try:
+        record.forward(stairs, staging.descriptor)
+        keep(record, staging.descriptor)
+    except BaseException as error:
+        failed_at = stairs.at
+        _undo(record, stairs, staging)
+        if isinstance(error, OSError):
+            raise _not_committed(failed_at, error) from error
+        raise
+    try:
+        journal.remove(staging.descriptor)
+    except OSError as error:  # it is done, and on disk; taking the steps once more will change nothing
+        logger.warning("the journal {} stays until the next start: {}", staging.leave(), error)
 
-    def _verify(self, entry: Entry, deleted: set[str], made: set[str]) -> None:
+
+def _undo(record: Journal, stairs: Stairs, staging: Staging) -> None:
+    try:
+        record.backward(stairs, staging.descriptor)
+        journal.remove(staging.descriptor)
+    except (OSError, ChangesRefused) as error:
+        raise VaultError(
+            f"a transaction could neither be finished nor undone now ({error}): part of it may be in the vault",
+            hint=f"see to the disk; the next start settles it, with what is kept in {staging.leave()}",
+        ) from error
+
+
+def _no_journal(staging: Staging) -> None:
+    """Nothing was changed yet: nothing may be finished later either. Where even that fails, the journal would have to
+    be taken back by a disk that does not work: then recovery finds steps that can all still be taken."""
+    with suppress(OSError):
+        journal.remove(staging.descriptor)
+
+
+def _not_committed(path: str, error: OSError) -> VaultError:
+    return VaultError(
+        f"nothing was committed: {shown(path)}: {error.strerror or error}",
+        hint="check the vault's space, owner and modes",
+    )
+
+
+class _Preparation:
+    """Steps 1 and 2: from entries to steps whose content is on disk."""
+
+    def __init__(self, vault: Vault, stairs: Stairs, staging: Staging, entries: tuple[Entry, ...]) -> None:
+        self._vault, self._stairs, self._staging = vault, stairs, staging
+        self._deleted = {entry.change.path for entry in entries if entry.change.kind == "deleted"}
+        self._made = {e.change.path for e in entries if e.change.kind == "created" and e.change.directory}
+        self._steps: list[Step] = []
+        self._staged: list[str] = []
+
+    def prepare(self, entry: Entry) -> None:
         path = entry.change.path
-        parent = path.rpartition("/")[0]
-        replaced = None
-        if parent not in made:
-            with self._parent(path) as (directory, name):
-                now = lstat(name, directory)
-                if entry.before is None:
-                    if now is not None and path not in deleted and not _both_directories(entry, now):
-                        raise _conflict(path)
-                elif now is None or not (entry.before.same_directory(now) or entry.before == Identity.of(now)):
-                    raise _conflict(path)
-                if entry.change.kind == "modified" and now is not None:
-                    replaced = now
-                    self._copy_attributes(entry, (directory, name))
-        if entry.staged:
-            self._dress(entry, replaced)
+        now = None
+        if path.rpartition("/")[0] not in self._made:
+            with self._stairs.parent(path) as place:
+                now = lstat(place[1], place[0])
+                self._verify(entry, now)
+                if entry.change.kind == "modified":
+                    self._copy_attributes(entry, place)
+        if path in self._made and _is_directory(now) and path not in self._deleted:
+            return  # somebody has made it already
+        after = self._dress(entry, now) if entry.staged else None
+        self._steps.append(self._step(entry, now, after))
 
-    def _dress(self, entry: Entry, replaced: os.stat_result | None) -> None:
-        """Give staged content the owner and mode it will have, and put it on disk."""
-        mode = stat.S_IMODE(replaced.st_mode) & 0o777 if replaced else NEW_FILE_MODE
+    def _verify(self, entry: Entry, now: os.stat_result | None) -> None:
+        path = entry.change.path
+        if entry.before is None:
+            both = entry.change.directory and _is_directory(now)
+            if now is not None and path not in self._deleted and not both:
+                raise conflict(path)
+        elif now is None or not (entry.before.same_directory(now) or entry.before == Identity.of(now)):
+            raise conflict(path)
+
+    def _step(self, entry: Entry, now: os.stat_result | None, after: Identity | None) -> Step:
+        path, directory = entry.change.path, entry.change.directory
+        was = None if now is None else Attributes.of(now)
+        if entry.change.kind == "deleted":
+            staged = self._staging.fresh_name() + (".dir" if directory else ".old")
+            return Step("rmdir" if directory else "remove", path, staged, before=entry.before, was=was)
+        if directory:
+            return Step("mkdir", path, self._staging.fresh_name() + ".dir", was=entry.attributes)
+        if entry.before is None:
+            return Step("create", path, entry.staged, after)
+        return Step("replace", path, entry.staged, after, entry.before, was)
+
+    def _dress(self, entry: Entry, now: os.stat_result | None) -> Identity:
+        """Give staged content the owner and mode it will have."""
+        replaced = now if entry.change.kind == "modified" else None
         staged = os.open(entry.staged, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._staging.descriptor)
         with opened(staged):
             self._own(staged, replaced, entry.change.path)
-            os.fchmod(staged, mode)
-            os.fsync(staged)
+            if entry.attributes is not None:
+                entry.attributes.dress(staged)
+            else:
+                os.fchmod(staged, stat.S_IMODE(replaced.st_mode) & 0o777 if replaced else NEW_FILE_MODE)
+            self._staged.append(entry.staged)
+            return Identity.of(os.fstat(staged))
 
     def _own(self, descriptor: int, replaced: os.stat_result | None, path: str) -> None:
         have = os.fstat(descriptor)
-        if replaced is not None:
-            want = (replaced.st_uid, replaced.st_gid)
-        elif os.geteuid() == 0:
-            want = (self._vault.uid, self._vault.gid)
-        else:
-            return
-        if (have.st_uid, have.st_gid) != want:
+        want = (replaced.st_uid, replaced.st_gid) if replaced is not None else new_owner(self._vault)
+        if want is not None and (have.st_uid, have.st_gid) != want:
             try:
                 os.fchown(descriptor, *want)
             except PermissionError as error:
@@ -134,168 +204,26 @@ class _Transaction:
                     with suppress(OSError):
                         os.setxattr(target, name, os.getxattr(source, name))
 
-    # -- 3
-
-    def _apply(self, entry: Entry) -> None:
-        path = entry.change.path
-        with self._parent(path) as (directory, name):
-            target = (directory, name)
-            if entry.change.kind == "deleted":
-                (self._remove_directory if entry.change.directory else self._remove_file)(entry, target)
-            elif entry.change.directory:
-                self._make_directory(entry, target)
-            elif entry.before is None:
-                try:
-                    move(self._staged(entry.staged), target)
-                except FileExistsError as error:
-                    raise _conflict(path) from error
-                self._undo.append((path, lambda: self._move_back(path, self._staged(entry.staged))))
-            else:
-                self._replace(entry, target)
-
-    def _replace(self, entry: Entry, target: Place) -> None:
-        staged, path = self._staged(entry.staged), entry.change.path
-        try:
-            exchange(staged, target)
-        except FileNotFoundError as error:
-            raise _conflict(path) from error
-        self._undo.append((path, lambda: self._exchange_back(path, staged)))
-        self._examine(entry, staged)
-
-    def _remove_file(self, entry: Entry, target: Place) -> None:
-        aside, path = self._staged(self._staging.fresh_name() + ".old"), entry.change.path
-        try:
-            move(target, aside)
-        except FileNotFoundError as error:
-            raise _conflict(path) from error
-        self._undo.append((path, lambda: self._put_back(path, aside)))
-        self._examine(entry, aside)
-
-    def _examine(self, entry: Entry, place: Place) -> None:
-        """Is what was taken out of the vault what the run saw?"""
-        now = lstat(place[1], place[0])
-        if now is None or entry.before is None or not entry.before.same_content(now):
-            raise _conflict(entry.change.path)
-
-    def _remove_directory(self, entry: Entry, target: Place) -> None:
-        path = entry.change.path
-        try:
-            was = os.stat(target[1], dir_fd=target[0], follow_symlinks=False)
-            os.rmdir(target[1], dir_fd=target[0])
-        except OSError as error:
-            if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR}:
-                raise _conflict(path) from error
-            raise
-        self._undo.append((path, lambda: self._remake_directory(path, was)))
-
-    def _make_directory(self, entry: Entry, target: Place) -> None:
-        path = entry.change.path
-        try:
-            os.mkdir(target[1], 0o700, dir_fd=target[0])
-        except FileExistsError as error:
-            now = lstat(target[1], target[0])
-            if now is not None and stat.S_ISDIR(now.st_mode):
-                return  # made by somebody else meanwhile: what we would have done
-            raise _conflict(path) from error
-        self._undo.append((path, lambda: self._unmake_directory(path)))
-        with opened(open_directory(target[1], target[0])) as made:
-            self._own(made, None, path)
-            inherited = os.fstat(made).st_mode & stat.S_ISGID
-            os.fchmod(made, NEW_DIRECTORY_MODE | inherited)
-
-    # -- undoing 3
-
-    def _roll_back(self) -> None:
-        """Undo what was applied, last first. What cannot be undone is reported, with where its content is kept."""
-        lost = []
-        while self._undo:
-            path, undo = self._undo.pop()
-            try:
-                undo()
-            except (OSError, ChangesRefused):
-                lost.append(path)
-        if lost:
-            kept = self._staging.keep()
-            raise VaultError(
-                f"a failed commit could not be undone for {', '.join(shown(path) for path in lost)}",
-                hint=f"the previous content is kept in {kept}",
-            )
-
-    def _exchange_back(self, path: str, staged: Place) -> None:
-        with self._parent(path) as (directory, name):
-            exchange(staged, (directory, name))
-
-    def _put_back(self, path: str, aside: Place) -> None:
-        with self._parent(path) as (directory, name):
-            move(aside, (directory, name))
-
-    def _move_back(self, path: str, staged: Place) -> None:
-        with self._parent(path) as (directory, name):
-            move((directory, name), staged)
-
-    def _unmake_directory(self, path: str) -> None:
-        with self._parent(path) as (directory, name):
-            os.rmdir(name, dir_fd=directory)
-
-    def _remake_directory(self, path: str, was: os.stat_result) -> None:
-        with self._parent(path) as (directory, name):
-            os.mkdir(name, 0o700, dir_fd=directory)
-            with opened(open_directory(name, directory)) as made:
-                if os.geteuid() == 0:
-                    os.fchown(made, was.st_uid, was.st_gid)
-                os.fchmod(made, stat.S_IMODE(was.st_mode))
-                os.utime(made, ns=(was.st_atime_ns, was.st_mtime_ns))
-
-    # -- 4, and places
-
-    def _sync(self, entries: tuple[Entry, ...]) -> None:
-        parents = {entry.change.path.rpartition("/")[0] for entry in entries}
-        made = {e.change.path for e in entries if e.change.directory and e.change.kind == "created"}
-        for path in sorted(parents | made, reverse=True):
-            with suppress(ChangesRefused), self._parent(path + "/.") as (directory, _):
-                os.fsync(directory)
-
-    def _staged(self, name: str) -> Place:
-        return self._staging.descriptor, name.encode()
-
-    @contextmanager
-    def _parent(self, path: str) -> Iterator[tuple[int, bytes]]:
-        """The directory of ``path``, reached one plain directory at a time, and the last name (as UTF-8)."""
-        *parents, name = path.split("/")
-        descriptor = os.open(".", DIRECTORY, dir_fd=self._root)
-        try:
-            for part in filter(None, parents):
-                below = self._step(part.encode(), descriptor, path)
-                os.close(descriptor)
-                descriptor = below
-            yield descriptor, name.encode()
-        finally:
-            os.close(descriptor)
-
-    def _step(self, name: bytes, parent: int, path: str) -> int:
-        try:
-            below = open_directory(name, parent)
-        except OSError as error:
-            if error.errno in {errno.ENOTDIR, errno.ELOOP, errno.ENOENT}:
-                raise ChangesRefused((finding("VLT302", path),)) from error
-            raise
-        if os.fstat(below).st_dev != self._vault.device:
-            os.close(below)
-            raise ChangesRefused((finding("VLT113", path),))
-        return below
+    def synced(self) -> tuple[Step, ...]:
+        """The steps in the order in which they are to be taken; all that they refer to is on disk."""
+        durable.reached("staging: sync content")
+        if len(self._staged) > _FEW:
+            durable.sync_file_system(self._staging.descriptor)
+        else:
+            for name in self._staged:
+                with opened(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._staging.descriptor)) as staged:
+                    os.fsync(staged)
+        durable.reached("staging: sync the way to it")
+        self._staging.sync_way()
+        return tuple(_in_order(self._steps))
 
 
-def _in_order(entries: tuple[Entry, ...]) -> list[Entry]:
+def _in_order(steps: list[Step]) -> list[Step]:
     """Deletions from the leaves up, then directories from the root down, then files."""
-    deletions = sorted((e for e in entries if e.change.kind == "deleted"), key=lambda e: e.change.path, reverse=True)
-    others = [e for e in entries if e.change.kind != "deleted"]
-    directories = sorted((e for e in others if e.change.directory), key=lambda e: e.change.path)
-    return deletions + directories + [e for e in others if not e.change.directory]
+    deletions = sorted((s for s in steps if s.action in ("remove", "rmdir")), key=lambda s: s.path, reverse=True)
+    directories = sorted((s for s in steps if s.action == "mkdir"), key=lambda s: s.path)
+    return deletions + directories + [s for s in steps if s.action in ("create", "replace")]
 
 
-def _both_directories(entry: Entry, now: os.stat_result) -> bool:
-    return entry.change.directory and stat.S_ISDIR(now.st_mode)
-
-
-def _conflict(path: str) -> ChangesRefused:
-    return ChangesRefused((finding("VLT301", path),))
+def _is_directory(entry: os.stat_result | None) -> bool:
+    return entry is not None and stat.S_ISDIR(entry.st_mode)

@@ -1,4 +1,4 @@
-"""Renames that say what they found: the two that a commit is made of, by renameat2(2), with a fallback.
+"""What a transaction does to a disk: renames that say what they found, by renameat2(2) with a fallback, and syncing.
 
 ``exchange`` swaps two entries in one step, so that a name is never missing and what it named before can be examined
 after the fact, when nobody else can reach it any more. ``move`` never replaces anything.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -18,7 +20,18 @@ _NOREPLACE, _EXCHANGE = 1, 2  # <linux/fs.h>
 # Kernels and file systems without the flags (NFS, some FUSE) answer with one of these.
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
+_ASIDE = b".aside"
+
 Place = tuple[int, bytes]  # a directory's descriptor and a name in it
+
+
+def _nothing(point: str) -> None:
+    """No fault."""
+
+
+# Called with the name of each point at which a crash or a fault of the disk would matter, just before it is passed.
+# Tests put a function here that ends the process or raises.
+reached: Callable[[str], None] = _nothing
 
 
 def move(source: Place, target: Place) -> None:
@@ -34,14 +47,33 @@ def exchange(source: Place, target: Place) -> None:
     """Swap two existing entries. Where the file system cannot, by three renames: the name is missing for a moment."""
     if _renameat2(source, target, _EXCHANGE):
         return
-    aside = (source[0], source[1] + b".aside")
+    aside = (source[0], source[1] + _ASIDE)
     move(target, aside)
+    reached("exchange: one moved aside")
     try:
         move(source, target)
     except OSError:
         move(aside, target)
         raise
+    reached("exchange: other in place")
     move(aside, source)
+
+
+def settle_exchange(source: Place, target: Place) -> None:
+    """Finish or take back the ``exchange`` of these two that a crash cut in pieces, where it took three renames."""
+    with suppress(FileNotFoundError):
+        aside = (source[0], source[1] + _ASIDE)
+        if lstat(aside[1], aside[0]) is not None:
+            with suppress(FileExistsError):  # somebody has put something there since
+                move(aside, source if lstat(source[1], source[0]) is None else target)
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Put everything of the file system of ``descriptor`` on disk: for many files one call is quicker than one each."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 @cache

@@ -50,6 +50,11 @@ class Vault:
         self.staging_area = self._choose_staging_area()
 
     @property
+    def identity(self) -> tuple[int, int]:
+        """``st_dev`` and ``st_ino`` of the root."""
+        return self._identity
+
+    @property
     def device(self) -> int:
         """``st_dev`` of the vault; whatever lies on another one is not part of it."""
         return self._identity[0]

@@ -66,7 +66,7 @@ def finding(rule: str, path: str, detail: str = "") -> Finding:
 class ChangesRefused(OrchestratorError):  # noqa: N818 - reads as what happened
     """Changes were not taken over; the vault is as it was. ``findings`` says why, never empty."""
 
-    exit_code = 1
+    exit_code = 7
     hint = "nothing was committed; each finding names its fix"
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 from orchestrator.errors import VaultError
 from orchestrator.manifest.model import VaultGrants
 from orchestrator.sandbox.spec import VaultView
+from orchestrator.vault import journal
 from orchestrator.vault.baseline import CopiedDirectory
 from orchestrator.vault.descriptors import DIRECTORY, names, open_directory, opened
 from orchestrator.vault.erase import erase
@@ -146,11 +147,16 @@ def _sweep_instance(name: str, area: int, remove: Callable[[str, int, Path], Non
         doomed = names(instance)
         for each in doomed:
             remove(each, instance, spare)
+        if names(instance):
+            return 0  # an unfinished transaction: recovery needs it
     os.rmdir(name, dir_fd=area)
     return len(doomed)
 
 
 def _remove_staging(name: str, instance: int, spare: Path) -> None:
+    with opened(open_directory(name, instance)) as staging:
+        if journal.state_of(staging):
+            return
     erase(name, instance)
 
 

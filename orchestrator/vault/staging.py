@@ -16,6 +16,8 @@ from pathlib import Path
 from orchestrator.vault.descriptors import CHUNK_BYTES, DIRECTORY, opened
 from orchestrator.vault.erase import erase
 
+_SYNCED: set[Path] = set()  # directories of whole instances that are on disk: one a process
+
 
 class TooLarge(Exception):  # noqa: N818 - control flow between staging and collecting, never leaves this package
     """The content is longer than ``add`` was told to take."""
@@ -71,15 +73,22 @@ class Staging:
         """Forget content that turned out to be no change."""
         os.unlink(staged.name, dir_fd=self.descriptor)
 
-    def keep(self) -> Path:
-        """Put the directory where neither ``discard`` nor a sweep removes it; its new path."""
-        kept = self._parent.parent.parent / "kept"
-        kept.mkdir(mode=0o700, exist_ok=True)
-        path = self.path.rename(kept / self._name)
+    def sync_way(self) -> None:
+        """Put the way to the directory on disk; what is in it, its journal does."""
+        for directory in (self._parent, *self._unsynced()):
+            with opened(os.open(directory, DIRECTORY)) as descriptor:
+                os.fsync(descriptor)
+        _SYNCED.add(self._parent)
+
+    def _unsynced(self) -> tuple[Path, ...]:
+        return () if self._parent in _SYNCED else (self._parent.parent, self._parent.parent.parent)
+
+    def leave(self) -> Path:
+        """Let go of the directory without removing it: its journal says what is still to be done. Where it is."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        return path
+        return self.path
 
     def discard(self) -> None:
         """Remove the directory and all in it. Idempotent."""

@@ -52,14 +52,14 @@ class Tally:
 
     def result(self) -> ChangeSet:
         """The set, sorted by path, deletions before what takes their place."""
-        if self._refusals or self._conflicts:
+        if self._refusals:
             self._staging.discard()
             return ChangeSet((), tuple(self._refusals), tuple(self._conflicts))
         if not self._entries:
             self._staging.discard()
-            return ChangeSet()
+            return ChangeSet(conflicts=tuple(self._conflicts))
         self._entries.sort(key=lambda entry: (entry.change.path, entry.change.kind != "deleted"))
-        return ChangeSet(tuple(self._entries), staging=self._staging)
+        return ChangeSet(tuple(self._entries), conflicts=tuple(self._conflicts), staging=self._staging)
 
     def path(self, prefix: str, raw: str, depth: int) -> str | None:
         """``prefix`` and a name as the system gave it, as a path; None after refusing it. ``depth`` counts from 0."""

@@ -1,16 +1,16 @@
-"""One run's dealings with the vault, from lease to landing: ``begin``, then collect, check and commit - or nothing.
-
-The stages stay separate modules (``collect``, ``check``, ``commit``): a journal, review and rollback go between them.
+"""One run's dealings with the vault, from lease to landing: ``begin``, then collect, check, and one of commit, hold for
+a person, or nothing. The stages are modules of their own: ``collect``, ``check``, ``holding``, ``commit``, ``history``.
 """
 
 from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import VaultError
-from orchestrator.manifest.model import VaultGrants
+from orchestrator.manifest.model import ReviewRules, VaultGrants
+from orchestrator.records import StoredSet
 from orchestrator.sandbox.slot import Slot as AnySlot
 from orchestrator.sandbox.spec import Limits
 from orchestrator.validation.finding import Finding
@@ -18,6 +18,11 @@ from orchestrator.vault.changes import Change, ChangeSet
 from orchestrator.vault.check import check
 from orchestrator.vault.collect import collect
 from orchestrator.vault.commit import commit
+from orchestrator.vault.descriptors import opened
+from orchestrator.vault.history import History, RunFacts
+from orchestrator.vault.holding import reasons
+from orchestrator.vault.moves import with_moves
+from orchestrator.vault.restage import root_reach
 from orchestrator.vault.root import Vault
 from orchestrator.vault.rules import ChangesRefused, finding
 from orchestrator.vault.scope import parts
@@ -26,12 +31,32 @@ from orchestrator.vault.tally import Quotas
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a run's changes land. ``review``: rules that may make them wait. ``commit`` False: a dry run.
+    ``hold_conflicts``: keep a set that met a conflict, for a person to decide. ``history`` None: nothing is remembered
+    (and then nothing can be held)."""
+
+    grants: VaultGrants
+    forbidden: Sequence[str] = ()
+    review: Sequence[ReviewRules] = ()
+    commit: bool = True
+    hold_conflicts: bool = True
+    history: History | None = None
+    facts: RunFacts = field(default_factory=lambda: RunFacts("", ""))
+
+
+@dataclass(frozen=True, slots=True)
 class Landed:
-    """What reached the vault, or why nothing did. ``conflict``: the vault changed meanwhile, not the skill's fault."""
+    """What reached the vault, or why nothing did. ``conflict``: the vault changed meanwhile, not the skill's fault.
+    ``reasons``: why the changes wait. ``held``: the set that was kept for a person. ``diff`` is there for what did not
+    land."""
 
     changes: tuple[Change, ...] = ()
     refused: tuple[Finding, ...] = ()
     conflict: bool = False
+    reasons: tuple[str, ...] = ()
+    held: StoredSet | None = None
+    diff: str = ""
 
 
 def unusable_grants(vault: Vault, grants: VaultGrants) -> tuple[Finding, ...]:
@@ -57,7 +82,7 @@ def begin(slot: AnySlot, grants: VaultGrants, forbidden: Sequence[str]) -> None:
         slot.populate(grants, forbidden=forbidden)
 
 
-def land(slot: AnySlot, limits: Limits, grants: VaultGrants, forbidden: Sequence[str]) -> Landed:
+def land(slot: AnySlot, limits: Limits, terms: Terms) -> Landed:
     """Collect what the run left, check it and commit it: all of it, or nothing. Every process of the run is dead."""
     if not isinstance(slot, Slot):
         return Landed()
@@ -69,14 +94,53 @@ def land(slot: AnySlot, limits: Limits, grants: VaultGrants, forbidden: Sequence
             hint="check the state_dir's and vault's space",
         ) from error
     with collected:
-        changes = _without_unused_grants(collected, grants)
-        findings = check(changes, grants, forbidden)
-        if findings:
-            return Landed(refused=findings, conflict=bool(changes.conflicts) and not changes.refusals)
-        try:
-            return Landed(changes=commit(slot.vault, changes))
-        except ChangesRefused as refused:
-            return Landed(refused=refused.findings, conflict=True)
+        changes = _without_unused_grants(collected, terms.grants)
+        if not changes.entries and not changes.refusals and not changes.conflicts:
+            return Landed()
+        with opened(slot.vault.open()) as root:
+            changes = with_moves(changes, root_reach(root))
+        return _decide(slot.vault, changes, terms)
+
+
+def _decide(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
+    findings = check(replace(changes, conflicts=()), terms.grants, terms.forbidden)
+    if findings:
+        return Landed(refused=findings)
+    if changes.conflicts:
+        return _conflict(changes, changes.conflicts, terms)
+    if not terms.commit:
+        return Landed(changes.changes, diff=_diff(changes, terms))
+    waits = reasons(changes, terms.review, terms.grants, vault)
+    return _held(changes, waits, terms) if waits else _commit(vault, changes, terms)
+
+
+def _commit(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
+    try:
+        if terms.history is None:
+            return Landed(commit(vault, changes))
+        return Landed(terms.history.commit(changes, terms.facts))
+    except ChangesRefused as refused:
+        return _conflict(changes, refused.findings, terms)
+
+
+def _held(changes: ChangeSet, waits: tuple[str, ...], terms: Terms) -> Landed:
+    if terms.history is None:
+        raise VaultError(f"these changes need a review, and there is nowhere to keep them: {waits[0]}")
+    diff = terms.history.diff(changes)
+    held = terms.history.hold(changes, terms.facts, "; ".join(waits))
+    return Landed(changes.changes, reasons=waits, held=held, diff=diff)
+
+
+def _conflict(changes: ChangeSet, findings: tuple[Finding, ...], terms: Terms) -> Landed:
+    if terms.history is None or not terms.hold_conflicts or not terms.commit or not changes.entries:
+        return Landed(refused=findings, conflict=True)
+    diff = terms.history.diff(changes)
+    held = terms.history.hold(changes, terms.facts, "; ".join(str(each) for each in findings[:5]))
+    return Landed(refused=findings, conflict=True, held=held, diff=diff)
+
+
+def _diff(changes: ChangeSet, terms: Terms) -> str:
+    return "" if terms.history is None else terms.history.diff(changes)
 
 
 def _without_unused_grants(changes: ChangeSet, grants: VaultGrants) -> ChangeSet:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from orchestrator import logs
 from orchestrator.errors import OrchestratorError
-from tests.bench import endurance, latency, machine, throughput
+from tests.bench import endurance, latency, machine, throughput, vault
 from tests.bench.docker_run import DockerRun
 from tests.bench.figures import Row, document, table
 from tests.bench.stage import LEVEL, Stage, spec_of, stage
@@ -69,6 +70,11 @@ def measure(found: Stage, effort: Effort) -> Measured:
         rows += [*sustained.rows, latency.steady(warm, rate, effort.steady_runs, pool), endurance.burst(warm, pool)]
         say(f"{effort.in_a_row} in a row")
         rows.append(endurance.endurance(found, warm, effort.in_a_row))
+    say("large vaults")
+    with tempfile.TemporaryDirectory(prefix="bench-vault-") as name:
+        place = Path(name)
+        place.chmod(0o755)
+        rows += vault.rows(found, place, max(8, effort.rounds // 2))
     return Measured(rows, stages, {**facts, "load_at_end": machine.load()})
 
 

@@ -136,7 +136,7 @@ def main():
             (vault / "Archive/old.md").write_text("a person's words\n")
 
     result = orchestrator.run(manifest(code, vault={"write": ["Archive"]}), on_event=edit)
-    assert result.status is Status.FAILED
+    assert result.status is Status.CONFLICT
     assert "VLT301" in result.reason
     assert (vault / "Archive/old.md").read_text() == "a person's words\n"
 

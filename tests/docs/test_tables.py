@@ -52,6 +52,7 @@ def test_the_documented_variables_are_read(name: str, monkeypatch: pytest.Monkey
     values = {
         "warm_targets": '{"standard": 2}', "vault_view": "copy", "log_level": "verbose", "max_containers": "5",
         "max_waiting": "5", "acquire_timeout_seconds": "5", "close_timeout_seconds": "5",
+        "keep_days": "5", "keep_mb": "5", "review_days": "5",
     }  # fmt: skip
     for variable in variables(name):
         monkeypatch.delenv(variable, raising=False)
@@ -73,7 +74,10 @@ def test_readme_names_every_verb() -> None:
 
 
 def test_the_verbs_with_json_output_are_those_named() -> None:
-    named = {"run", "validate", "policy", "pool", "image", "doctor", "cleanup"}
+    named = {
+        "run", "review", "history", "rollback", "snapshot", "vault", "validate", "policy", "pool", "image", "doctor",
+        "cleanup",
+    }  # fmt: skip
     sentence = next(line for line in section(OPERATIONS, "The command line").splitlines() if "take `-o json`" in line)
     assert all(f"`{verb}`" in sentence for verb in named)
     with_output = {name.split()[1] for name, verb in verbs().items() if any("-o" in each.opts for each in verb.params)}

@@ -17,7 +17,9 @@ from orchestrator.errors import VaultError
 from orchestrator.vault.changes import ChangeSet, Identity
 from orchestrator.vault.commit import commit
 from orchestrator.vault.durable import Place, exchange, move
+from orchestrator.vault.recovery import recover
 from orchestrator.vault.rules import ChangesRefused
+from orchestrator.vault.slots import sweep_vault
 from tests.vault.conftest import NEEDS_ROOT
 from tests.vault.world import OWNER, World, as_owner, listing, tree
 
@@ -183,7 +185,7 @@ def test_a_known_conflict_is_found_before_anything_moves(
 ) -> None:
     moved: list[Place] = []
     for name in ("move", "exchange"):
-        monkeypatch.setattr(f"orchestrator.vault.commit.{name}", lambda source, target: moved.append(target))
+        monkeypatch.setattr(f"orchestrator.vault.steps.{name}", lambda source, target: moved.append(target))
     with _ready(world) as changes:
         person(world)
         with pytest.raises(ChangesRefused):
@@ -216,7 +218,7 @@ def test_an_edit_between_verifying_and_renaming_is_kept(world: World, monkeypatc
         exchange(source, target)
 
     with _ready(world) as changes:
-        monkeypatch.setattr("orchestrator.vault.commit.exchange", edit_first)
+        monkeypatch.setattr("orchestrator.vault.steps.exchange", edit_first)
         with pytest.raises(ChangesRefused):
             commit(world.vault, changes)
     assert edited
@@ -260,7 +262,7 @@ def test_a_failing_rename_undoes_all_before_it(world: World, failing: int, monke
     with _ready(world) as changes:
         counter = [failing]
         for real in (move, exchange):
-            monkeypatch.setattr(f"orchestrator.vault.commit.{real.__name__}", _failing(real, counter))
+            monkeypatch.setattr(f"orchestrator.vault.steps.{real.__name__}", _failing(real, counter))
         with pytest.raises(VaultError, match="nothing was committed"):
             commit(world.vault, changes)
     assert tree(world.notes) == before
@@ -290,8 +292,11 @@ def test_a_real_fault_undoes_all_before_it(world: World, immutable: Path) -> Non
     assert tree(world.notes) == before
 
 
-def test_what_cannot_be_undone_is_kept_and_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_undone_now_is_said_and_settled_at_the_next_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The third rename fails, and so does every one after it."""
+    before = tree(world.notes)
     inside = world.begin()
     for name in ("keep.md", "Inbox/a.md", "Inbox/sub/b.md"):
         (inside / name).unlink()
@@ -304,14 +309,17 @@ def test_what_cannot_be_undone_is_kept_and_said(world: World, monkeypatch: pytes
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         move(source, target)
 
-    with world.collect() as changes:
-        monkeypatch.setattr("orchestrator.vault.commit.move", broken)
-        with pytest.raises(VaultError) as error:
+    with world.collect() as changes, monkeypatch.context() as faulty:
+        faulty.setattr("orchestrator.vault.steps.move", broken)
+        with pytest.raises(VaultError, match="neither be finished nor undone") as error:
             commit(world.vault, changes)
-    assert "keep.md" in error.value.message
-    kept = world.vault.staging_area.parent / "kept"
-    assert str(kept) in error.value.hint
-    assert {path.read_text() for path in kept.glob("*/*")} == {"kept", "beta"}
+    left = next(world.vault.staging_area.glob("*/*"))
+    assert str(left) in error.value.hint
+    sweep_vault(world.vault, lambda _: False)
+    assert left.exists()  # a sweep leaves it to recovery
+    assert [each.finished for each in recover(world.vault)] == [False]
+    assert not left.exists()
+    assert tree(world.notes) == before
 
 
 def test_without_renameat2_flags(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from orchestrator.errors import VaultError
 from orchestrator.sandbox.spec import Limits
 from orchestrator.vault.collect import _Frame, _Walk
 from orchestrator.vault.slots import sweep_vault
-from orchestrator.vault.transaction import land
+from orchestrator.vault.transaction import Terms, land
 from tests.vault.world import EVERYTHING, World, tree
 
 LIMITS = Limits(cpu_seconds=1, wall_seconds=1)
@@ -30,7 +30,7 @@ def test_content_that_cannot_be_staged(world: World) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, hard))
     try:
         with pytest.raises(VaultError, match="nothing was committed") as raised:
-            land(world.slot, LIMITS, EVERYTHING, ())
+            land(world.slot, LIMITS, Terms(EVERYTHING))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert isinstance(raised.value.__cause__, OSError)
@@ -52,7 +52,7 @@ def test_a_slot_removed_under_the_collector(world: World, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(_Walk, "_scan", scan)
     with pytest.raises(VaultError):
-        land(world.slot, LIMITS, EVERYTHING, ())
+        land(world.slot, LIMITS, Terms(EVERYTHING))
     assert tree(world.notes) == before
     assert not list(world.vault.staging_area.glob("*/*"))
 

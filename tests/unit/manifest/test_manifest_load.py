@@ -83,7 +83,9 @@ def test_defaults_in_the_schema_are_those_of_the_code() -> None:
 def test_every_key_of_the_schema_reaches_the_manifest() -> None:
     assert (
         manifest_schema()["properties"].keys() - {"code_file"}
-        == manifest_document(load_manifest({**MINIMAL, "inputs_schema": {}, "output_schema": {}})).keys()
+        == manifest_document(
+            load_manifest({**MINIMAL, "inputs_schema": {}, "output_schema": {}, "on_error": "review"})
+        ).keys()
     )
 
 
@@ -116,6 +118,8 @@ def test_an_effective_manifest_loads_to_the_same_digest() -> None:
             "inputs_schema": {"type": "object"},
             "limits": {"cpu_seconds": 5},
             "vault": {"read": ["Inbox"], "write": ["."]},
+            "review": {"on_deletes": True, "over_files": 3, "outside": ["Inbox"]},
+            "on_error": "review",
             "metadata": {"tags": ["x"]},
             "dependencies": ["PyYAML>=6"],
         }
