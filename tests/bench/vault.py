@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from orchestrator import Orchestrator
 from tests.bench.figures import Row, judged, median_ratio, ratio_row, spread
-from tests.bench.stage import OWNER, Stage, at_rest
+from tests.bench.stage import OWNER, SKILL, Stage, at_rest
 
 LARGE: Final = 20_000  # notes
 SMALL: Final = 1_000
