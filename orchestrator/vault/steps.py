@@ -107,8 +107,19 @@ class Stairs(Reach):
             settle_exchange(staged, target)
             if self._ours(step, lstat(target[1], target[0])) and not self._expected(step, lstat(staged[1], staged[0])):
                 self._put_back(step, staged, target)
+            elif self._holds_an_edit(step) and step.before is not None and _is(step.before, target):
+                self._put_back(replace(step, after=step.before), staged, target)
+        elif step.action == "create":
+            if self._holds_an_edit(step):
+                _return(staged, target)
         elif step.action == "remove" and not self._expected(step, lstat(staged[1], staged[0])):
             _return(staged, target)
+
+    def _holds_an_edit(self, step: Step) -> bool:
+        """Whether what lies where our new content was staged is something else: a step was being taken back, and what
+        came out of the vault was an edit of that content."""
+        entry = lstat(step.staged, self._staging)
+        return entry is not None and step.after is not None and not step.after.same_content(entry)
 
     def _ours(self, step: Step, entry: os.stat_result | None) -> bool:
         return entry is not None and step.after is not None and entry.st_ino == step.after.inode
@@ -289,6 +300,11 @@ def _if(holds: bool, standing: Standing) -> Standing:
 def _identity(place: Place) -> Identity | None:
     entry = lstat(place[1], place[0])
     return None if entry is None else Identity.of(entry)
+
+
+def _is(identity: Identity, place: Place) -> bool:
+    entry = lstat(place[1], place[0])
+    return entry is not None and identity.same_content(entry)
 
 
 def _return(held: Place, target: Place) -> None:

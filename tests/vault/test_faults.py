@@ -9,14 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import random
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from orchestrator.errors import VaultError
 from orchestrator.manifest.model import VaultGrants
@@ -37,11 +39,41 @@ def _without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.vault.durable._function", lambda: None)
 
 
-@pytest.fixture(params=["renameat2", "plain renames", "many files"])
-def new_case(request: pytest.FixtureRequest, base: Path, monkeypatch: pytest.MonkeyPatch) -> NewCase:
-    if request.param == "plain renames":
+@pytest.fixture
+def memory(base: Path) -> Iterator[Path]:
+    """A directory on a file system in memory, where there is one: a kill takes nothing from either, and thousands of
+    commits need not wait for a disk."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK):
+        yield base
+        return
+    with tempfile.TemporaryDirectory(prefix="vault-test-", dir=shared) as path:
+        yield Path(path)
+
+
+def _variant(memory: Path, variant: str, monkeypatch: pytest.MonkeyPatch) -> NewCase:
+    if variant == "plain renames":
         _without_flags(monkeypatch)
-    return lambda: case_in(base, many=request.param == "many files")
+    return lambda: case_in(memory, many=variant == "many files")
+
+
+@pytest.fixture(params=["renameat2", "plain renames", "many files"])
+def new_case(request: pytest.FixtureRequest, memory: Path, monkeypatch: pytest.MonkeyPatch) -> NewCase:
+    return _variant(memory, request.param, monkeypatch)
+
+
+@pytest.fixture(params=["renameat2", "plain renames"])
+def small_case(request: pytest.FixtureRequest, memory: Path, monkeypatch: pytest.MonkeyPatch) -> NewCase:
+    """Without the many files, which make a difference to syncing only."""
+    return _variant(memory, request.param, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Thousands of recoveries, each of which says so."""
+    logger.disable("orchestrator.vault")
+    yield
+    logger.enable("orchestrator.vault")
 
 
 def _points(new_case: NewCase) -> list[str]:
@@ -99,10 +131,10 @@ def test_killed_after_any_call(new_case: NewCase) -> None:
 
 
 @pytest.mark.parametrize("cut", ["step: rmdir", "step: replace", "sync directories", "journal: remove"])
-def test_killed_during_recovery(new_case: NewCase, cut: str) -> None:
-    where = _points(new_case).index(cut)
+def test_killed_during_recovery(small_case: NewCase, cut: str) -> None:
+    where = _points(small_case).index(cut)
     for number in count():
-        with new_case() as case:
+        with small_case() as case:
             assert case.crash(at(where, die))
             again = killed(case.recover, at(number, die), fine=True)
             case.settle()
@@ -112,11 +144,12 @@ def test_killed_during_recovery(new_case: NewCase, cut: str) -> None:
     assert number > 10
 
 
-def test_killed_while_recovery_undoes(new_case: NewCase) -> None:
+def test_killed_while_recovery_undoes(small_case: NewCase) -> None:
     """A person was quicker than the last step, so the others are taken back; and that is cut off, too."""
-    where = len(_points(new_case)) - 1 - _points(new_case)[::-1].index("step: create")
+    points = _points(small_case)
+    where = max(number for number, point in enumerate(points) if point == "step: create")
     for number in count():
-        with new_case() as case:
+        with small_case() as case:
             assert case.crash(at(where, die))
             person = case.world.write(_missing(case), PERSON)
             again = killed(case.recover, at(number, die), fine=True)
@@ -147,14 +180,14 @@ def _removed_too_early(self: Journal, staging: int) -> None:
 
 @pytest.mark.parametrize("write", [_unjournaled, _removed_too_early])
 def test_killed_without_a_journal_control(
-    base: Path, write: Callable[[Journal, int], None], monkeypatch: pytest.MonkeyPatch
+    memory: Path, write: Callable[[Journal, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Journal, "write", write)
     for name in ("rename", "remove"):  # of a journal that is not there
         monkeypatch.setattr(journal, name, lambda *_: None)
     found = set()
     for number in count():
-        with case_in(base) as case:
+        with case_in(memory) as case:
             if not case.crash(at(number, die)):
                 break
             case.settle()
@@ -180,12 +213,12 @@ class _Broken:
 
 @pytest.mark.parametrize("stays", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS], ids=errno.errorcode.get)
-def test_an_error_at_any_point(new_case: NewCase, code: int, stays: bool) -> None:
-    points = _points(new_case)
+def test_an_error_at_any_point(small_case: NewCase, code: int, stays: bool) -> None:
+    points = _points(small_case)
     found = {
         f"{number} {point}": problem
         for number, point in enumerate(points)
-        if (problem := _problem(new_case, _Broken(number, code, stays=stays)))
+        if (problem := _problem(small_case, _Broken(number, code, stays=stays)))
     }
     assert found == {}
 
@@ -248,11 +281,11 @@ def test_the_power_goes_at_any_point(new_case: NewCase) -> None:
     assert found == {f"{n} {point}": "new" if n >= happened else "old" for n, point in enumerate(points)}
 
 
-def test_the_power_goes_over_unsynced_content_control(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_power_goes_over_unsynced_content_control(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Preparation, "synced", lambda self: tuple(_in_order(self._steps)))
     found = set()
     for number in count():
-        with case_in(base) as case:
+        with case_in(memory) as case:
             if not _cut(case, number):
                 break
             case.settle()
@@ -325,8 +358,8 @@ def test_the_journal_outlives_what_it_stands_for(new_case: NewCase, monkeypatch:
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b'{"version": 1'])
-def test_what_was_not_published_is_no_journal(base: Path, text: bytes) -> None:
-    with case_in(base) as case:
+def test_what_was_not_published_is_no_journal(memory: Path, text: bytes) -> None:
+    with case_in(memory) as case:
         assert case.crash(_die_at("journal: publish"))
         (unpublished,) = (case.base / "state").rglob("journal.new")
         unpublished.write_bytes(text)
@@ -380,14 +413,14 @@ def _possible(case: Case, path: str) -> bool:
 EDITED = sorted({*REMOVED, "Inbox/a.md", "Inbox/c.md", "New/deep/n.md", "New", "top.md", "was.md/in.md"})
 
 
-def test_a_person_edits_before_the_recovery(base: Path) -> None:
+def test_a_person_edits_before_the_recovery(memory: Path) -> None:
     """Any path that the transaction names - not reached yet, already written, to be created - at any point of it."""
-    points = _points(lambda: case_in(base))
+    points = _points(lambda: case_in(memory))
     found, edits = {}, 0
     for number in range(_published(points), len(points)):
         for index, path in enumerate(EDITED):
             edit = (_in_place, _by_rename)[(number + index) % 2]
-            problem = _problem_of_edit(base, number, path, edit)
+            problem = _problem_of_edit(memory, number, path, edit)
             edits += problem is not None
             if problem:
                 found[f"{number} {points[number]}, {path} {edit.__name__}"] = problem
@@ -398,24 +431,24 @@ def test_a_person_edits_before_the_recovery(base: Path) -> None:
 
 @pytest.mark.parametrize("edit", [_in_place, _by_rename])
 def test_a_person_edits_in_the_middle_of_plain_renames(
-    base: Path, edit: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+    memory: Path, edit: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where a name is missing for a moment, and the person's editor makes it anew."""
     _without_flags(monkeypatch)
-    points = _points(lambda: case_in(base))
+    points = _points(lambda: case_in(memory))
     middle = [number for number, point in enumerate(points) if point.startswith("exchange")]
     found = {
         f"{number} {points[number]}, {path}": problem
         for number in middle
         for path in EDITED
-        if (problem := _problem_of_edit(base, number, path, edit))
+        if (problem := _problem_of_edit(memory, number, path, edit))
     }
     assert found == {}
 
 
-def _problem_of_edit(base: Path, number: int, path: str, edit: Callable[[Path], None]) -> str | None:
+def _problem_of_edit(memory: Path, number: int, path: str, edit: Callable[[Path], None]) -> str | None:
     """What is wrong after a crash at this point, the edit and the recovery; None where nobody could edit that."""
-    with case_in(base) as case:
+    with case_in(memory) as case:
         assert case.crash(at(number, die))
         if not _possible(case, path):
             return None
@@ -436,10 +469,10 @@ def _problem_after_edit(case: Case, path: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["Inbox/a.md", "keep.md"])
-def test_a_person_edits_and_recovery_is_killed(new_case: NewCase, path: str) -> None:
+def test_a_person_edits_and_recovery_is_killed(small_case: NewCase, path: str) -> None:
     """What a recovery had taken out of the vault but not looked at yet may be the person's."""
     for number in count():
-        with new_case() as case:
+        with small_case() as case:
             assert case.crash(_die_at("journal: sync directory"))
             _by_rename(case.notes / path)
             again = killed(case.recover, at(number, die), fine=True)
@@ -470,10 +503,10 @@ def _edit_before_each(name: str, note: Path, most: int, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_an_edit_while_an_earlier_one_is_put_back_is_kept(
-    new_case: NewCase, most: int, monkeypatch: pytest.MonkeyPatch
+    small_case: NewCase, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit takes the note, sees that it is not as it was and puts it back: onto an edit that is newer still."""
-    with new_case() as case:
+    with small_case() as case:
         note = case.notes / "Inbox/a.md"
         _edit_before_each("exchange", note, most, monkeypatch)
         with pytest.raises(ChangesRefused):
@@ -484,10 +517,10 @@ def test_an_edit_while_an_earlier_one_is_put_back_is_kept(
 
 @pytest.mark.parametrize(("name", "path"), [("exchange", "Inbox/a.md"), ("move", "New/deep/n.md")])
 def test_an_edit_just_before_a_step_is_taken_back_is_kept(
-    new_case: NewCase, name: str, path: str, monkeypatch: pytest.MonkeyPatch
+    small_case: NewCase, name: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was looked at, and found to be ours; then the person was quicker than the rename."""
-    with new_case() as case:
+    with small_case() as case:
         note = case.notes / path
 
         def fail(point: str) -> None:
@@ -502,6 +535,35 @@ def test_an_edit_just_before_a_step_is_taken_back_is_kept(
         case.changes.discard()
         case.settle()
         assert note.read_text() == f"{PERSON}, 1"
+        assert _others(case, path) in ("old", "new")
+
+
+@pytest.mark.parametrize(("name", "path"), [("exchange", "Inbox/a.md"), ("move", "New/deep/n.md")])
+def test_an_edit_that_a_crash_left_in_our_hands_goes_back(small_case: NewCase, name: str, path: str) -> None:
+    """As above, and the process dies before it looks at what it has taken out."""
+    with small_case() as case:
+        note = case.notes / path
+
+        def fail(point: str) -> None:
+            if point == "sync directories":
+                real = getattr(steps, name)
+
+                def last(source: Place, target: Place) -> None:
+                    ours = os.fsencode(note.name) in (source[1], target[1])
+                    if ours:
+                        spare = note.with_name("spare")
+                        spare.write_text(PERSON)
+                        spare.rename(note)
+                    real(source, target)
+                    if ours:
+                        die()
+
+                setattr(steps, name, last)  # in the child alone
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        assert case.crash(fail)
+        case.settle()
+        assert note.read_text() == PERSON
         assert _others(case, path) in ("old", "new")
 
 
