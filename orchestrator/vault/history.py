@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from orchestrator.errors import VaultError
-from orchestrator.records import Records, StoredChange, StoredSet
+from orchestrator.records import Records, SetState, StoredChange, StoredSet
 from orchestrator.vault import commit as committing
 from orchestrator.vault.changes import Attributes, Change, ChangeSet, Entry
 from orchestrator.vault.contents import hashed_at, read_at
@@ -37,7 +37,7 @@ from orchestrator.vault.rules import ChangesRefused
 from orchestrator.vault.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 _DIFFS = 200  # files of one set whose diff is shown
 
@@ -97,7 +97,7 @@ class History:
     def _record(self, facts: RunFacts, changes: tuple[StoredChange, ...], *, known: bool) -> None:
         former = self.records.set_of(facts.run_id) if known else None
         if former is None:
-            self.records.add_set(self._stored(facts, changes, "committed"))
+            self.records.add_set(self.stored(facts, changes, "committed"))
         elif former.state == "held":
             if facts.review and not self.records.decide(facts.review, "approved", by=facts.by, at=time.time()):
                 raise VaultError(f"review {shown(facts.review)} was decided meanwhile", hint="look at it once more")
@@ -111,7 +111,8 @@ class History:
         except (OSError, ValueError) as error:  # it has landed and is recorded; only undoing it will not be possible
             logger.error("what was there before could not be kept, so it cannot be rolled back: {}", error)
 
-    def _stored(self, facts: RunFacts, changes: tuple[StoredChange, ...], state: Any, note: str = "") -> StoredSet:
+    def stored(self, facts: RunFacts, changes: tuple[StoredChange, ...], state: SetState, note: str = "") -> StoredSet:
+        """The record of a change set as it would be stored now."""
         return StoredSet(
             run_id=facts.run_id,
             skill=facts.skill,
@@ -135,7 +136,7 @@ class History:
             raise ValueError("this change set was discarded")
         with self._reach() as reach:
             kept = tuple(self._held(entry, reach, changes.staging.descriptor) for entry in changes.entries)
-        stored = self._stored(facts, kept, "held", note)
+        stored = self.stored(facts, kept, "held", note)
         self.records.add_set(stored)
         return stored
 
@@ -163,10 +164,8 @@ class History:
 
     def diff_of(self, stored: StoredSet) -> str:
         """Unified diffs of a stored set, escaped: what is (or was) there against what the run wrote."""
-        moved = {each.moved_from for each in stored.changes}  # shown where they went
-        chosen = [each for each in stored.changes[:_DIFFS] if not each.directory]
-        held = stored.state == "held"
-        texts = [self._diff(each, held) for each in chosen if each.kind != "deleted" or each.path not in moved]
+        held, moved = stored.state == "held", {each.moved_from for each in stored.changes}
+        texts = [self._diff(each, held) for each in stored.changes[:_DIFFS] if _has_text(each, moved)]
         return _joined(texts, len(stored.changes))
 
     def _diff(self, each: StoredChange, held: bool) -> str:
@@ -189,10 +188,10 @@ class History:
         if changes.staging is None:
             return ""
         staging, texts = changes.staging.descriptor, []
+        moved = {entry.change.moved_from for entry in changes.entries}
         with self._reach() as reach:
-            moved = {entry.change.moved_from for entry in changes.entries}
             for entry in changes.entries[:_DIFFS]:
-                if not entry.change.directory and not (entry.change.kind == "deleted" and entry.change.path in moved):
+                if _has_text(entry.change, moved):
                     after = read_at((staging, entry.staged.encode()), MAX_BYTES + 1) if entry.staged else None
                     before = _current(reach, entry.change.moved_from or entry.change.path)
                     texts.append(unified(entry.change.path, before, after, moved_from=entry.change.moved_from))
@@ -203,7 +202,7 @@ class History:
     @contextmanager
     def to_land(self, stored: StoredSet) -> Iterator[ChangeSet]:
         """A held set, ready for ``commit`` if it has no conflicts. Discarded at the end."""
-        with self._staged(landing(stored.changes)) as changes:
+        with self.staged(landing(stored.changes)) as changes:
             yield changes
 
     def roll_back(self, run_id: str) -> StoredSet:
@@ -217,14 +216,15 @@ class History:
                 f"the changes of run {shown(run_id)} are {stored.state}", hint="only what landed is undone"
             )
         facts = RunFacts("rollback-" + secrets.token_hex(8), stored.skill, level=stored.level, undoes=run_id)
-        with self._staged(undoing(stored.changes)) as changes:
+        with self.staged(undoing(stored.changes)) as changes:
             self.commit(changes, facts)
             if not changes.entries:  # all of it were directories that hold other notes now
                 self.records.mark_set(run_id, "rolled_back")
-        return self.records.set_of(facts.run_id) or self._stored(facts, (), "committed")
+        return self.records.set_of(facts.run_id) or self.stored(facts, (), "committed")
 
     @contextmanager
-    def _staged(self, wanted: Sequence[Wanted]) -> Iterator[ChangeSet]:
+    def staged(self, wanted: Sequence[Wanted]) -> Iterator[ChangeSet]:
+        """What is wanted of the vault, ready for ``commit`` if it has no conflicts. Discarded at the end."""
         staging = Staging(self.vault.staging_area, self._instance)
         try:
             with self._reach() as reach:
@@ -280,6 +280,11 @@ def _current(reach: Reach, path: str) -> bytes | None:
             return read_at(place, MAX_BYTES + 1)
     except (ChangesRefused, OSError):
         return None
+
+
+def _has_text(change: Change | StoredChange, moved: Container[str]) -> bool:
+    """Whether a diff shows it: no directory, and nothing that is shown where it was moved to."""
+    return not change.directory and (change.kind != "deleted" or change.path not in moved)
 
 
 def _joined(texts: Sequence[str], changes: int) -> str:

@@ -110,9 +110,9 @@ class Snapshots:
             wanted = [*ways.values(), *_Difference(history.vault, walk.found, snapshot.entries).wanted()]
             walk.at = f"snapshot {snapshot.id}"
             if wanted:
-                with history._staged(wanted) as changes:
+                with history.staged(wanted) as changes:
                     history.commit(changes, facts)
-        return history.records.set_of(facts.run_id) or history._stored(facts, (), "committed")
+        return history.records.set_of(facts.run_id) or history.stored(facts, (), "committed")
 
     def verify(self) -> tuple[str, ...]:
         """What of this vault's history and snapshots cannot be restored, a sentence for each content that is damaged
@@ -131,13 +131,13 @@ class Snapshots:
 
         Not ``records.referenced()``: that also has what a run wrote, which lies in the vault only.
         """
-        records, needed = self._history.records, dict[str, Counter[str]]()
-        for listed in records.snapshots():
-            found = records.snapshot(listed.id)
+        needed = dict[str, Counter[str]]()
+        for listed in self.list():
+            found = self._history.records.snapshot(listed.id)
             for entry in found.entries if found is not None else ():
                 needed.setdefault(entry.sha256, Counter())["snapshot file"] += 1
-        for stored in records.sets(limit=_ALL_SETS):
-            if stored.vault == str(self._history.vault.root) and stored.state in ("held", "committed"):
+        for stored in self._history.sets(limit=_ALL_SETS):
+            if stored.state in ("held", "committed"):
                 for change in stored.changes:
                     sha256 = change.sha256 if stored.state == "held" else change.before_sha256
                     needed.setdefault(sha256, Counter())["run change"] += 1

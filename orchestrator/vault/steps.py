@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any, Literal, Self
 
@@ -106,9 +106,9 @@ class Stairs(Reach):
         if step.action == "replace":
             settle_exchange(staged, target)
             if self._ours(step, lstat(target[1], target[0])) and not self._expected(step, lstat(staged[1], staged[0])):
-                self._put_back(step, staged, target)
+                _put_back(step.after, staged, target)
             elif self._holds_an_edit(step) and step.before is not None and _is(step.before, target):
-                self._put_back(replace(step, after=step.before), staged, target)
+                _put_back(step.before, staged, target)
         elif step.action == "create":
             if self._holds_an_edit(step):
                 _return(staged, target)
@@ -183,7 +183,7 @@ class Stairs(Reach):
         exchange(staged, target)
         durable.reached("step: look at what was replaced")
         if not self._expected(step, lstat(staged[1], staged[0])):
-            self._put_back(step, staged, target)
+            _put_back(step.after, staged, target)
             raise conflict(step.path)
 
     def _create(self, step: Step, target: Place) -> None:
@@ -196,18 +196,6 @@ class Stairs(Reach):
         if not self._expected(step, lstat(aside[1], aside[0])):
             _return(aside, target)
             raise conflict(step.path)
-
-    def _put_back(self, step: Step, staged: Place, target: Place) -> None:
-        """Exchange until the newest is in the vault: the person whose edit we hold may have saved once more meanwhile,
-        and what comes out is then not what we had put there, but newer still."""
-        expected = step.after
-        while expected is not None:
-            put = _identity(staged)
-            exchange(staged, target)
-            out = lstat(staged[1], staged[0])
-            if out is None or expected.same_content(out):
-                return
-            expected = put
 
     def _rmdir(self, step: Step, target: Place) -> None:
         os.rmdir(target[1], dir_fd=target[0])
@@ -250,13 +238,11 @@ class Stairs(Reach):
             if step.action == "replace":
                 former = _identity(staged)
                 exchange(staged, target)
-                out = lstat(staged[1], staged[0])
-                if former is not None and out is not None and step.after and not step.after.same_content(out):
-                    self._put_back(replace(step, after=former), staged, target)
+                if self._holds_an_edit(step):
+                    _put_back(former, staged, target)
             elif step.action == "create":
                 move(target, staged)
-                out = lstat(staged[1], staged[0])
-                if out is not None and step.after is not None and not step.after.same_content(out):
+                if self._holds_an_edit(step):
                     _return(staged, target)
             elif step.action == "remove":
                 _return(staged, target)
@@ -305,6 +291,17 @@ def _identity(place: Place) -> Identity | None:
 def _is(identity: Identity, place: Place) -> bool:
     entry = lstat(place[1], place[0])
     return entry is not None and identity.same_content(entry)
+
+
+def _put_back(expected: Identity | None, staged: Place, target: Place) -> None:
+    """Exchange until the newest is in the vault and ``expected``, which we had put there, is out again: the person
+    whose edit we hold may have saved once more meanwhile, and then what comes out is newer still."""
+    while expected is not None:
+        put = _identity(staged)
+        exchange(staged, target)
+        if _identity(staged) is None or _is(expected, staged):
+            return
+        expected = put
 
 
 def _return(held: Place, target: Place) -> None:

@@ -159,7 +159,8 @@ def test_events_come_in_order_in_the_callers_thread(orchestrator: Orchestrator) 
 
 def test_cancel_from_another_thread(orchestrator: Orchestrator) -> None:
     cancel = threading.Event()
-    code = "def main():\n    print('running')\n    while True:\n        pass\n"
+    # In one write: print() makes two, and the cancellation may come between them.
+    code = "def main():\n    print('running\\n', end='')\n    while True:\n        pass\n"
 
     def on_event(event: RunEvent) -> None:
         if event.kind == "stdout":

@@ -422,7 +422,7 @@ def test_what_a_run_wrote_is_not_missing(notes: Notes) -> None:
     path.write_text("new")
     with path.open("rb") as source:
         sha256, size = notes.objects.add(source.fileno())
-    with notes.history._staged([Wanted(Change("created", "n.md", size, sha256), None)]) as changes:
+    with notes.history.staged([Wanted(Change("created", "n.md", size, sha256), None)]) as changes:
         notes.history.commit(changes, RunFacts("run-1", "skill@1"))
     notes.objects.discard(sha256)
     assert notes.snapshots.verify() == ()
@@ -637,13 +637,13 @@ def test_an_edit_during_a_restore_refuses_it(notes: Notes, monkeypatch: pytest.M
     made = notes.snapshots.create(["."])
     notes.write("a.md", "edited")
     notes.write("b.md", "edited")
-    staged = notes.history._staged
+    staged = notes.history.staged
 
     def late(wanted: list[Wanted]) -> object:
         notes.write("a.md", "a person was here")
         return staged(wanted)
 
-    monkeypatch.setattr(notes.history, "_staged", late)
+    monkeypatch.setattr(notes.history, "staged", late)
     with pytest.raises(ChangesRefused, match=r"VLT301.*a\.md"):
         notes.snapshots.restore(made.id)
     assert (notes.root / "a.md").read_text() == "a person was here"
