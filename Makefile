@@ -46,8 +46,13 @@ sandbox-image: setup engine ## Build the sandbox image if anything changed (ARGS
 demo: sandbox-image ## Run real skills over a real vault and show what happened
 	@$(WITH_ENGINE) $(BIN)/orchestrator demo $(ARGS)
 
+.PHONY: postgresql
+postgresql: ## Install PostgreSQL (Debian, Ubuntu) for the tests, which start a server of their own
+	@$(PYTHON) scripts/postgresql.py install
+
 .PHONY: test
 test: sandbox-image ## Run the whole test suite against the real engine (ARGS="-k pool -x" for pytest)
+	@$(PYTHON) scripts/postgresql.py status >/dev/null || test -z "$$CI"
 	@$(WITH_ENGINE) $(BIN)/pytest $(ARGS)
 
 .PHONY: lint

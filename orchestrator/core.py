@@ -1,6 +1,9 @@
 """``Orchestrator``: the flow of a run, and nothing else.
 
-    manifest -> validate -> policy decision -> lease a warm sandbox -> run -> classify -> land changes -> RunResult
+    manifest -> validate -> policy decision -> on record -> [recorded result] -> Runner -> on record -> RunResult
+                                                (books.py)        (memo/)      (running.py)
+
+What is done when a run failed is recovery's (``recovery/``), who may run at all and on whose account is in the books.
 
 A skill that fails, is denied or runs into a limit raises nothing: that is ``RunResult.status``. Exceptions are for the
 caller's mistakes (``ManifestError``, ``InputsError``) and for faults of ours or the operator's (see ``errors``).
@@ -17,84 +20,79 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, TypedDict, Unpack
 
 from loguru import logger
-from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_random
 
-from orchestrator.errors import (
-    EngineError,
-    LeaseCancelled,
-    ManifestError,
-    PolicyError,
-    PoolClosed,
-    SandboxError,
-    SettingsError,
-)
+from orchestrator.audit.trail import AuditTrail
+from orchestrator.books import Books
+from orchestrator.errors import ManifestError, PoolClosed, SettingsError
 from orchestrator.events import RunEvent
-from orchestrator.installation import Installation
-from orchestrator.jobs import job_for
-from orchestrator.live import Live, OnEvent
+from orchestrator.installation import Installation, decide
+from orchestrator.live import OnEvent
 from orchestrator.manifest import SkillManifest, load_manifest
-from orchestrator.manifest.model import VaultGrants
-from orchestrator.policy import Decision, Policy
-from orchestrator.pool import Lease, PoolSettings, PoolStats, SpecCeilings, WarmPools
+from orchestrator.memo import Looked
+from orchestrator.metrics import Metrics
+from orchestrator.policy import Decision
+from orchestrator.policy.given import with_inputs
+from orchestrator.policy.model import EnforcementMode
+from orchestrator.pool import PoolSettings, PoolStats, WarmPools
 from orchestrator.records import StoredSet
-from orchestrator.results.assemble import (
-    Parts,
-    cancelled_parts,
-    denied_result,
-    landing_verdict,
-    policy_finding,
-    run_result,
-)
-from orchestrator.results.classify import classify
-from orchestrator.results.model import FAILURES, RunResult, Status, Timings
-from orchestrator.results.report import parse_report
+from orchestrator.recovery import Means, recovered
+from orchestrator.registry import Registry, reference_in
+from orchestrator.results.assemble import denied_result, run_result
+from orchestrator.results.errors import with_circumstances
+from orchestrator.results.lines import log_run
+from orchestrator.results.model import RunResult, Timings
 from orchestrator.reviews import Reviews
+from orchestrator.running import OnConflict, Request, Runner, most_attempts
 from orchestrator.sandbox.engine import Engine
-from orchestrator.sandbox.outcome import Job
 from orchestrator.sandbox.sandbox import Sandbox
-from orchestrator.sandbox.spec import Limits, SandboxSpec
+from orchestrator.sessions import Budget, Session
 from orchestrator.settings import Settings
-from orchestrator.text import one_line
 from orchestrator.validation.inputs import merge_and_check
-from orchestrator.validation.scanner import inspect
-from orchestrator.vault.history import RunFacts
-from orchestrator.vault.transaction import Landed, Terms, begin, land, unusable_grants
+from orchestrator.vault.transaction import Landed, unusable_grants
+from orchestrator.warming import WarmLevels
 
 logger.disable("orchestrator")  # a library is silent until somebody asks: see ``logs.configure``
 
 _LANDING_SECONDS = 15.0  # after being cancelled, how long a run may still take to report or to land its changes
-_START_ATTEMPTS = 3  # sandboxes tried for one run; another is only taken while the job provably has not started
-
-_CONFLICT_ATTEMPTS = 3  # runs of one call with on_conflict="retry"
-_CONFLICT_PAUSE_SECONDS = 0.1  # at most, before the next: whoever edits is likely to save again at once
-
-OnConflict = Literal["report", "retry"]
 ManifestSource = Path | str | Mapping[str, Any] | bytes | SkillManifest
 
 
-class _NotStarted(Exception):  # noqa: N818 - control flow of one retry
-    """The sandbox broke before the job reached it, so another one may be tried."""
+class RunOptions(TypedDict, total=False):
+    """What ``Orchestrator.run`` takes by name, but for ``cancel``."""
+
+    level: str | None
+    timeout: float | None
+    on_event: OnEvent | None
+    commit: bool
+    on_conflict: OnConflict
+    enforcement: EnforcementMode | None
+    principal: str
+    session: Session | None
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """An allowed run on its way: what was asked for, and what the policy made of it."""
+class _Call:
+    """One call of ``run``, ready for its attempts."""
 
     skill: SkillManifest
-    decision: Decision
-    job: Job
-    limits: Limits
-    grants: VaultGrants
-    spec: SandboxSpec
+    inputs: Mapping[str, Any]
     on_event: OnEvent | None
     cancelled: Callable[[], bool]
-    commit: bool = True
-    hold_conflicts: bool = True
+    commit: bool
+    on_conflict: OnConflict
+    enforcement: EnforcementMode | None
+    principal: str
+    session: Session | None
+    fresh: bool
+    shortened: bool  # the caller gave it a time of its own
+    loading_seconds: float  # what was spent before the first attempt
 
 
 class Orchestrator:
@@ -109,20 +107,27 @@ class Orchestrator:
         self._installation = Installation(self.settings, engine)
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._warm_specs: dict[str, SandboxSpec] = {}  # level -> what its pool keeps warm
-        self._warmed: dict[str, str] = {}  # level -> digest of the policy that spec is from
         self._threads: ThreadPoolExecutor | None = None
         history = self._installation.history
-        days = self.settings.review_days
-        self._reviews = None if history is None else Reviews(history, self._decide, days=days)
+        self._reviews = None if history is None else Reviews.of(self.settings, history, self._decide)
         budget = PoolSettings(
             max_containers=self.settings.max_containers,
             max_waiting=self.settings.max_waiting,
             acquire_timeout_seconds=self.settings.acquire_timeout_seconds,
         )
         self._pools: WarmPools[Sandbox] = WarmPools(self._installation.make, budget=budget)
+        self._runner = Runner(self._installation, self._pools)
+        self._warm = WarmLevels(
+            self._pools,
+            self._installation.host,
+            asked=self.settings.warm_targets,
+            budget=self.settings.max_containers,
+        )
+        self._books: Books | None = None
         try:
-            self._warm_all()
+            self._books = Books(self.settings, self._installation, self._pools.stats)
+            for level in self._installation.policies.levels():
+                self._warm.keep(self._installation.policies.current(level))
         except BaseException:
             self.close()
             raise
@@ -140,65 +145,114 @@ class Orchestrator:
         cancel: threading.Event | None = None,
         commit: bool = True,
         on_conflict: OnConflict = "report",
+        enforcement: EnforcementMode | None = None,
+        principal: str = "",
+        session: Session | None = None,
+        fresh: bool = False,
     ) -> RunResult:
-        """Run one skill once, to its end, and return what came of it.
+        """Run one skill, to its end, and return what came of it.
 
-        ``manifest``: a path, JSON bytes, a dict, or what ``load_manifest`` returned. ``inputs`` replace the manifest's
-        defaults key by key. ``level`` replaces its security level. ``timeout`` (seconds) replaces its
-        ``limits.wall_seconds``; both still face the policy's ceilings. ``on_event`` is called in this thread with
-        started, stdout, stderr, stats and finished; what it raises goes through (changes have landed before finished).
-        Setting ``cancel`` ends the run with status ``cancelled``. ``commit`` False is a dry run: ``changes``, ``diff``
-        say what it would do to the vault. ``on_conflict="retry"``: where somebody changed the same notes meanwhile, run
-        it again on the vault as it is then, up to three times in all.
+        ``manifest``: a path, JSON bytes, a dict, what ``load_manifest`` returned, or the name of a registered skill
+        ("tidy", "tidy@1.2"). ``inputs`` replace the manifest's defaults key by key. ``level`` replaces its security
+        level. ``timeout`` (seconds) replaces its ``limits.wall_seconds``; both still face the policy's ceilings.
+        ``on_event`` is called in this thread with started, stdout, stderr, stats and finished; what it raises goes
+        through (changes have landed before finished). Setting ``cancel`` ends the run with status ``cancelled``.
+        ``commit`` False is a dry run: ``changes``, ``diff`` say what it would do to the vault.
+        ``on_conflict="retry"``: where somebody changed the same notes meanwhile, run it again on the vault as it is
+        then, up to three times in all. ``enforcement`` replaces the policy's: "audit" reports what its lists would deny
+        in ``would_deny`` and runs the skill all the same. ``principal``: who asks, for the audit trail. ``session``:
+        on whose budget, see ``session()``. ``fresh`` True: no recorded result of a pure skill will do.
 
-        Raises ManifestError and InputsError for what the caller got wrong; PoolSaturated, PoolTimeout, PoolClosed,
-        EngineError or OperatorError when no sandbox could be had. Nothing of the skill has run then.
+        Raises ManifestError, RegistryError and InputsError for what the caller got wrong; PoolSaturated, PoolTimeout,
+        PoolClosed, EngineError or OperatorError when no sandbox could be had; RecordsError when the run cannot be put
+        on record. Nothing of the skill has run then, save where the error is about how it ended.
         """
-        run_id, began = secrets.token_hex(8), time.monotonic()
-        skill = _skill(manifest, level, timeout)
-        given = merge_and_check(skill, inputs)
-        decision = self._decide(skill)
-        validated = time.monotonic() - began
-        if not decision.allowed:
-            result = denied_result(run_id, skill, decision, Timings(validate=validated, total=validated))
-        else:
-            request = self._request(run_id, skill, given, decision, on_event=on_event, cancel=cancel)
-            parts, attempts = self._attempts(replace(request, commit=commit), on_conflict)
-            timings = replace(parts.timings, validate=validated, total=time.monotonic() - began)
-            result = run_result(run_id, skill, decision, replace(parts, timings=timings))
-            result = replace(result, attempts=attempts, review=self._asked(skill, result, parts.landed))
-        logger.debug("run {} of {}@{}: {}", run_id, skill.name, skill.version, result.status)
+        began, books = time.monotonic(), self._kept
+        reference = reference_in(manifest)
+        skill = _skill(manifest if reference is None else books.registry.resolve(reference), level, timeout)
+        call = _Call(
+            skill,
+            merge_and_check(skill, inputs),
+            on_event=on_event,
+            cancelled=lambda: self._closing.is_set() or (cancel is not None and cancel.is_set()),
+            commit=commit,
+            on_conflict=on_conflict,
+            enforcement=enforcement,
+            principal=principal,
+            session=session,
+            fresh=fresh,
+            shortened=timeout is not None,
+            loading_seconds=time.monotonic() - began,
+        )
+        result = recovered(skill, call.inputs, partial(self._once, call), self._means(call, cancel))
         if on_event is not None:
-            on_event(RunEvent("finished", run_id, result=result))
+            on_event(RunEvent("finished", result.run_id, result=result))
         return result
 
-    async def arun(
-        self,
-        manifest: ManifestSource,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        level: str | None = None,
-        timeout: float | None = None,
-        on_event: OnEvent | None = None,
-        commit: bool = True,
-        on_conflict: OnConflict = "report",
-    ) -> RunResult:
-        """``run`` for asyncio, in a thread (``on_event`` too). Cancelling the task cancels the run."""
-        cancel = threading.Event()
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(
-            self._executor(),
-            lambda: self.run(
-                manifest,
-                inputs,
-                level=level,
-                timeout=timeout,
-                on_event=on_event,
+    def _means(self, call: _Call, cancel: threading.Event | None) -> Means:
+        """What recovering from a failure may use."""
+        books, run = (
+            self._kept,
+            partial(
+                self.run,
                 cancel=cancel,
-                commit=commit,
-                on_conflict=on_conflict,
+                commit=call.commit,
+                enforcement=call.enforcement,
+                principal=call.principal,
+                session=call.session,
             ),
         )
+
+        def fallback(name: str, inputs: Mapping[str, Any]) -> RunResult:
+            return run(books.registry.resolve(name), inputs)  # never a file that happens to have that name
+
+        ask = partial(self._ask_about_failure, call.skill)
+        return Means(run_skill=fallback, ask=ask, tell=books.alerts.send, cancelled=call.cancelled)
+
+    def _once(self, call: _Call) -> RunResult:
+        """One attempt: on record before it begins and after it ended, whatever it comes to."""
+        run_id, began, books = secrets.token_hex(8), time.monotonic() - call.loading_seconds, self._kept
+        decision = with_inputs(self._decide(call.skill, call.enforcement), call.inputs)
+        session = "" if call.session is None else call.session.id
+        with books.place(call.session, run_id, decision, most_attempts(call.on_conflict)) as place:
+            decision = books.admitted(call.skill, run_id, decision, place)
+            validated = time.monotonic() - began
+            with books.on_record(run_id, call.skill, call.inputs, decision, principal=call.principal, session=session):
+                result = self._answered(call, run_id, decision, Timings(validate=validated, total=validated))
+                result = replace(result, timings=replace(result.timings, total=time.monotonic() - began))
+            books.ended(call.skill, result, place, shortened=call.shortened)
+        log_run(result)
+        return result
+
+    def _answered(self, call: _Call, run_id: str, decision: Decision, timings: Timings) -> RunResult:
+        """A denial, a recorded result, or what a sandbox comes to."""
+        skill, memo = call.skill, self._kept.memo
+        if not decision.allowed:
+            return denied_result(run_id, skill, decision, timings)
+        looked = (
+            Looked()
+            if call.fresh or not call.commit
+            else memo.look(skill, call.inputs, decision, self._installation.host.image_id)
+        )
+        if looked.hit is not None:
+            return looked.hit.result(run_id, skill, decision, timings)
+        request = Request.of(run_id, skill, call.inputs, decision, on_event=call.on_event, cancelled=call.cancelled)
+        parts, attempts = self._runner.run(replace(request, commit=call.commit), call.on_conflict)
+        result = run_result(
+            run_id, skill, decision, replace(parts, timings=replace(parts.timings, validate=timings.validate))
+        )
+        result = replace(result, attempts=attempts, review=self._ask_about_changes(skill, result, parts.landed))
+        memo.keep(looked, result)
+        verbose = self.settings.log_level == "verbose"
+        return with_circumstances(result, call.inputs, known=self._installation.known, verbose=verbose)
+
+    async def arun(
+        self, manifest: ManifestSource, inputs: Mapping[str, Any] | None = None, **options: Unpack[RunOptions]
+    ) -> RunResult:
+        """``run`` for asyncio, in a thread (``on_event`` too), with its options. Cancelling the task cancels it."""
+        cancel = threading.Event()
+        run = partial(self.run, manifest, inputs, cancel=cancel, **options)
+        future = asyncio.get_running_loop().run_in_executor(self._executor(), run)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -220,131 +274,75 @@ class Orchestrator:
         skill = _skill(manifest, level, None)
         return skill, self._decide(skill)
 
-    def _decide(self, skill: SkillManifest) -> Decision:
+    def _decide(self, skill: SkillManifest, enforcement: EnforcementMode | None = None) -> Decision:
         """The decision on a skill. Without a usable policy it is a denial that says why."""
         self._installation.policies.refresh()
-        try:
-            policy = self._installation.policies.current(skill.security_level)
-        except PolicyError as error:
-            violation = policy_finding(error)
-            return Decision(False, skill.security_level, policy_digest="", violations=(violation,))
-        if self._warmed.get(policy.level) != policy.digest:
-            self._warm(policy)
-        decision = policy.evaluate(skill, inspect(skill), self._installation.host)
-        vault = self._installation.vault
+        at = self._installation
+        decision = decide(
+            skill,
+            at.policies,
+            lambda: at.host,
+            self.settings,
+            at.verdicts,
+            enforcement=enforcement,
+            meet=self._warm.keep,
+        )
+        vault = at.vault
         if decision.allowed and vault is not None and (unusable := unusable_grants(vault, skill.vault)):
             decision = replace(decision, allowed=False, violations=unusable)
         return decision
 
-    def _request(
-        self,
-        run_id: str,
-        skill: SkillManifest,
-        inputs: Mapping[str, Any],
-        decision: Decision,
-        *,
-        on_event: OnEvent | None,
-        cancel: threading.Event | None,
-    ) -> _Request:
-        limits, grants, spec = decision.limits, decision.grants, decision.spec
-        if limits is None or grants is None or spec is None:
-            raise ValueError("an allowing decision carries a spec, limits and grants")
-        closing = self._closing
-        return _Request(
-            skill=skill,
-            decision=decision,
-            job=job_for(run_id, skill, inputs, decision),
-            limits=limits,
-            grants=grants,
-            spec=spec,
-            on_event=on_event,
-            cancelled=lambda: closing.is_set() or (cancel is not None and cancel.is_set()),
-        )
-
-    def _attempts(self, request: _Request, on_conflict: OnConflict) -> tuple[Parts, int]:
-        """Run, and run again on a fresh view while it ends in conflicts and that was asked for; how often it ran. Only
-        the last attempt's changes are kept for a person."""
-        most = _CONFLICT_ATTEMPTS if on_conflict == "retry" else 1
-        ran = 0
-
-        def once() -> Parts:
-            nonlocal ran
-            ran += 1
-            return self._execute(replace(request, hold_conflicts=ran == most))
-
-        retrying = Retrying(
-            stop=stop_after_attempt(most),
-            wait=wait_random(0, _CONFLICT_PAUSE_SECONDS),
-            retry=retry_if_result(lambda parts: parts.verdict.status is Status.CONFLICT),
-            retry_error_callback=lambda state: state.outcome and state.outcome.result(),  # the last one stands
-        )
-        return retrying(once), ran
-
-    def _asked(self, skill: SkillManifest, result: RunResult, landed: Landed) -> str:
-        """The id of the review item that this run leaves; "" for none."""
-        reviews = self._reviews
-        if reviews is None:
+    def _ask_about_changes(self, skill: SkillManifest, result: RunResult, landed: Landed) -> str:
+        """The id of the review item about changes that wait; "" for none."""
+        if self._reviews is None or landed.held is None:
             return ""
-        if landed.held is not None:
-            return reviews.ask(skill, landed.held, landed.reasons or (result.reason,))
-        if skill.on_error == "review" and result.status in FAILURES:
-            return reviews.ask_about_failure(skill, result.run_id, f"{result.status}: {result.reason}")
-        return ""
+        return self._reviews.ask(skill, landed.held, landed.reasons or (result.reason,))
 
-    def _execute(self, request: _Request) -> Parts:
-        """Lease and run. Takes another sandbox only when the first one broke before it had the job."""
-        attempts = Retrying(
-            stop=stop_after_attempt(_START_ATTEMPTS), retry=retry_if_exception_type(_NotStarted), reraise=True
-        )
-        try:
-            for attempt in attempts:
-                with attempt, self._pools.lease(request.spec, cancelled=request.cancelled) as lease:
-                    return self._in_sandbox(lease, request)
-        except LeaseCancelled:
-            return cancelled_parts(self._installation.host.image_id)
-        except _NotStarted as error:
-            raise SandboxError(f"no sandbox could be used in {_START_ATTEMPTS} tries: {error.__cause__}") from error
-        raise AssertionError("Retrying either returns or raises")
+    def _ask_about_failure(self, skill: SkillManifest, failed: RunResult) -> str:
+        if self._reviews is None:
+            return ""
+        return self._reviews.ask_about_failure(skill, failed.run_id, f"{failed.status}: {failed.reason}")
 
-    def _in_sandbox(self, lease: Lease[Sandbox], request: _Request) -> Parts:
-        """One leased sandbox: adapt it, run, classify; land the changes of a run that succeeded."""
-        sandbox, job, leased = lease.sandbox, request.job, time.monotonic()
-        try:
-            sandbox.fit(request.limits)
-        except (SandboxError, EngineError) as error:
-            raise _NotStarted from error
-        begin(sandbox.slot, request.grants, request.decision.forbidden)
-        if request.on_event is not None:
-            request.on_event(RunEvent("started", job.run_id))
-        live = Live(self._installation.engine, sandbox.id, job.run_id, request.on_event, request.cancelled)
-        outcome = sandbox.run(job, on_output=live.output, cancelled=live.poll)
-        if not outcome.sent:
-            raise _NotStarted from SandboxError(outcome.failure)
-        report = parse_report(outcome.result, request.skill, job.limits.result_bytes)
-        verdict = classify(outcome, report, request.limits)
-        ran = time.monotonic()
-        landed = Landed()
-        if verdict.status is Status.SUCCEEDED:
-            landed = land(sandbox.slot, request.limits, self._terms(request))
-            verdict = landing_verdict(landed, verdict)
-        timings = Timings(lease=lease.waited_seconds, run=ran - leased, commit=time.monotonic() - ran)
-        image_id = self._installation.host.image_id
-        dry = not request.commit
-        return Parts(outcome, report, verdict, landed, timings=timings, warm=lease.warm, image_id=image_id, dry=dry)
+    # --- books -----------------------------------------------------------------------------------------------------
 
-    def _terms(self, request: _Request) -> Terms:
-        skill, decision = request.skill, request.decision
-        facts = RunFacts(
-            request.job.run_id, f"{skill.name}@{skill.version}", skill.code_digest, skill.digest, decision.level
-        )
-        return Terms(
-            request.grants,
-            decision.forbidden,
-            decision.review,
-            commit=request.commit,
-            hold_conflicts=request.hold_conflicts,
-            history=self._installation.history,
-            facts=facts,
+    @property
+    def _kept(self) -> Books:
+        if self._books is None:
+            raise PoolClosed("the orchestrator is closed")
+        return self._books
+
+    @property
+    def audit(self) -> AuditTrail:
+        """What was asked, decided and done, tamper-evident."""
+        return self._kept.audit
+
+    @property
+    def skills(self) -> Registry:
+        """Registered skills, and how every skill does."""
+        return self._kept.registry
+
+    @property
+    def metrics(self) -> Metrics:
+        """Counters of this process; ``metrics.collector()`` goes into a program's own Prometheus registry."""
+        return self._kept.metrics
+
+    def session(
+        self,
+        *,
+        id: str | None = None,
+        wall_seconds: float | None = None,
+        cpu_seconds: float | None = None,
+        runs: int | None = None,
+        network_requests: int | None = None,
+        label: str = "",
+    ) -> Session:
+        """A new session with these budgets over all its runs (None: no bound), or with ``id`` one that goes on, in this
+        process or after a restart. Raises SessionError."""
+        sessions = self._kept.sessions
+        if id is not None:
+            return Session(sessions, sessions.resume(id).id, self.run)
+        return Session(
+            sessions, sessions.open(Budget(wall_seconds, cpu_seconds, runs, network_requests), label).id, self.run
         )
 
     # --- reviews and history ---------------------------------------------------------------------------------------
@@ -370,40 +368,13 @@ class Orchestrator:
 
     # --- the pool --------------------------------------------------------------------------------------------------
 
-    def _warm_all(self) -> None:
-        for level in self._installation.policies.levels():
-            self._warm(self._installation.policies.current(level))
-
-    def _warm(self, policy: Policy) -> None:
-        """Keep sandboxes of this policy's spec ready; retire those of the policy that was in force before."""
-        spec = policy.warm_spec(self._installation.host)
-        with self._lock:
-            old = self._warm_specs.get(policy.level)
-            if old is not None and old != spec:
-                self._pools.drain(old)
-            pool = policy.parts.pool
-            self._pools.configure(spec, self._warm_target(policy), SpecCeilings(pool.max_containers, pool.max_waiting))
-            self._warm_specs[policy.level] = spec
-            self._warmed[policy.level] = policy.digest
-
-    def _warm_target(self, policy: Policy) -> int:
-        """What settings say; else what the policy says, as far as the budget reaches."""
-        asked = self.settings.warm_targets.get(policy.level)
-        if asked is not None:
-            return asked
-        others = [spec for level, spec in self._warm_specs.items() if level != policy.level]
-        taken = sum(row.warm_target for row in self._pools.stats().specs if row.digest in {s.digest() for s in others})
-        return max(0, min(policy.parts.pool.warm_target, self.settings.max_containers - taken))
-
     def prime(self, timeout: float = 60.0) -> None:
         """Wait until every warm target is reached. Raises PoolTimeout, PostureError or OperatorError."""
         self._pools.prime(timeout)
 
     def resize(self, level: str, warm_target: int) -> None:
         """Keep another number of idle sandboxes for one security level. Raises SettingsError."""
-        if level not in self._warm_specs:
-            raise SettingsError(f"no policy is in force for level {one_line(level, 40)!r}")
-        self._pools.resize(self._warm_specs[level], warm_target)
+        self._warm.resize(level, warm_target)
 
     def stats(self) -> PoolStats:
         return self._pools.stats()
@@ -424,6 +395,9 @@ class Orchestrator:
             self._closing.set()
             if self._threads is not None:
                 self._threads.shutdown(wait=True)
+            books, self._books = self._books, None
+            if books is not None:
+                books.close()
             self._installation.close()
 
     def __enter__(self) -> Orchestrator:

@@ -7,6 +7,8 @@
     │   ├── ManifestError           the manifest breaks its schema (lists every problem)
     │   ├── InputsError             the inputs break the skill's ``inputs_schema``
     │   ├── ReviewError             a review item that cannot be decided like that
+    │   ├── RegistryError           no such skill is registered, or another one is
+    │   ├── SessionError            no such session, or it is not open any more
     │   └── SkillFailed             only from ``RunResult.raise_for_status()``
     ├── OperatorError               whoever set this installation up
     │   ├── SettingsError
@@ -89,6 +91,18 @@ class ReviewError(CallerError):
     """A review item that cannot be decided like that: unknown, decided already, expired, or not what was shown."""
 
     hint = "`orchestrator review list` shows what waits"
+
+
+class RegistryError(CallerError):
+    """A skill that is not registered, or a registration that would change what a name and version mean."""
+
+    hint = "`orchestrator skills list` shows what is registered"
+
+
+class SessionError(CallerError):
+    """A session that does not exist, or is closed or expired."""
+
+    hint = "`orchestrator sessions list` shows the sessions"
 
 
 class SkillFailed(CallerError):  # noqa: N818 - reads as what happened, like httpx's HTTPStatusError

@@ -21,7 +21,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """``text`` for stdout and stderr (untrusted, not escaped), ``sample`` for stats, ``result`` for finished."""
+    """``text`` for stdout and stderr (untrusted, not escaped; secrets by the policy, see ``outputs/stream.py``),
+    ``sample`` for stats, ``result`` for finished."""
 
     kind: EventKind
     run_id: str

@@ -57,7 +57,10 @@ def job_for(run_id: str, skill: SkillManifest, inputs: Mapping[str, Any], decisi
         inputs=inputs,
         limits=job_limits(limits),
         landlock=_landlock(grants, required=spec.landlock == "required"),
-        guards={field.name: getattr(guards, field.name) for field in fields(guards)},  # asdict would copy each name
+        guards={
+            **{field.name: getattr(guards, field.name) for field in fields(guards)},  # asdict would copy each name
+            "quota": {"below": VAULT, "entries": limits.files},
+        },
         make=tuple(inside(path) for path in grants.write if path != "."),
         second_stage=decision.second_stage,
     )

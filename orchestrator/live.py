@@ -17,8 +17,11 @@ from loguru import logger
 
 from orchestrator.errors import EngineError
 from orchestrator.events import RunEvent, Sample
+from orchestrator.outputs.screen import Screen
 from orchestrator.sandbox.engine import Engine
+from orchestrator.sandbox.outcome import Outcome
 from orchestrator.sandbox.wire import FrameType
+from orchestrator.text import decode
 
 OnEvent = Callable[[RunEvent], None]
 SAMPLE_AFTER_SECONDS: Final = 1.0
@@ -28,7 +31,14 @@ class Live:
     """For one run, used by one thread. ``on_event`` None: only cancellation is looked at."""
 
     def __init__(
-        self, engine: Engine, container_id: str, run_id: str, on_event: OnEvent | None, cancelled: Callable[[], bool]
+        self,
+        engine: Engine,
+        container_id: str,
+        run_id: str,
+        on_event: OnEvent | None,
+        cancelled: Callable[[], bool],
+        *,
+        screen: Screen,
     ) -> None:
         self._engine, self._container_id, self._run_id = engine, container_id, run_id
         self._on_event, self._cancelled = on_event, cancelled
@@ -37,9 +47,22 @@ class Live:
         self._sampler: threading.Thread | None = None
         decoder = codecs.getincrementaldecoder("utf-8")
         self._text = {FrameType.STDOUT: decoder("backslashreplace"), FrameType.STDERR: decoder("backslashreplace")}
+        self._streams = {FrameType.STDOUT: screen.stream("stdout"), FrameType.STDERR: screen.stream("stderr")}
 
     def output(self, kind: FrameType, chunk: bytes) -> None:
         if self._on_event is not None and (text := self._text[kind].decode(chunk)):
+            self._tell(kind, self._streams[kind].feed(text))
+
+    def end(self, outcome: Outcome) -> None:
+        """Tell what was held back. ``outcome`` is what the result will say."""
+        if self._on_event is None:
+            return
+        for kind, whole in ((FrameType.STDOUT, outcome.stdout), (FrameType.STDERR, outcome.stderr)):
+            stream = self._streams[kind]
+            self._tell(kind, decode(bytes(whole), len(whole)) if stream.action == "block" else stream.end())
+
+    def _tell(self, kind: FrameType, text: str) -> None:
+        if self._on_event is not None and text:
             self._on_event(RunEvent("stdout" if kind is FrameType.STDOUT else "stderr", self._run_id, text=text))
 
     def poll(self) -> bool:

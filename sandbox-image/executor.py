@@ -18,6 +18,7 @@ import sys
 from _stat import S_ISDIR
 
 import confine
+import guards as guarding
 from lean import dumps, loads, os, signal, suppress
 
 TYPE_CHECKING = False  # typing costs time and memory in every sandbox; mypy knows the name
@@ -35,23 +36,12 @@ PREPARED, STARTED, NOT_STARTED = b"R", b"S", b"E"
 VALUE, ERROR = b"V", b"X"  # the report's second byte: a value as JSON, or an exception as a JSON object
 EXIT_OK, EXIT_FAILED, EXIT_NOT_STARTED = 0, 1, 70
 SITE = "/opt/orchestrator/site"
-LIBRARY = ("/usr/lib/python3.13/", f"{SITE}/")
 _SETTLED_MS = 100  # no job for so long: the pool has time to spare, so this sandbox may spend some on being prepared
 _TEXT_CAP = 64 * 1024  # characters of an error's message or traceback
 _FRAMES = 40  # of a traceback: the last ones
+_FRAMES_READ = 1000  # to find the skill's among them
 
 _NOT_JSON = "outputs must be JSON: None, bool, int, finite float, str, list, tuple, or dict with str keys"
-
-
-class Counters:
-    """Numbers shared with the supervisor through an anonymous mapping: file opens, so far."""
-
-    def __init__(self, shared: mmap) -> None:
-        self._shared = memoryview(shared).cast("Q")
-
-    def opened(self) -> int:
-        self._shared[0] += 1
-        return self._shared[0]
 
 
 def wait_for_job(fd: int, preload: Sequence[str]) -> None:
@@ -135,51 +125,9 @@ def lock_in(job: Job, ruleset: confine.Ruleset | None) -> None:
         confine.deny_new_processes()
 
 
-def _covers(allowed: tuple[str, ...], name: str) -> bool:
-    return any(name == entry or name.startswith(entry + ".") or entry.startswith(name + ".") for entry in allowed)
-
-
-def guarded_builtins(guards: Job) -> dict[str, Any]:
-    """A copy of ``builtins`` without what the policy denies, and with an import that knows the policy's list."""
-    namespace = dict(vars(builtins))
-    for name in guards["denied_builtins"]:
-        namespace.pop(name, None)
-    allowed, real_import = tuple(guards["imports"]), builtins.__import__
-
-    def __import__(  # noqa: N807 - it stands in for the builtin of that name
-        name: str, globals: Any = None, locals: Any = None, fromlist: Sequence[str] = (), level: int = 0
-    ) -> ModuleType:
-        if level == 0 and not _covers(allowed, name):
-            raise ImportError(f"import of {name!r} is denied by the policy (guards.imports)", name=name)
-        return real_import(name, globals, locals, fromlist, level)
-
-    namespace["__import__"] = __import__
-    return namespace
-
-
-def install_audit_hook(guards: Job, counters: Counters) -> None:
-    """Deny and count by CPython's audit events. A hook cannot be removed by Python code."""
-    exact = frozenset(event for event in guards["denied_events"] if not event.endswith("."))
-    prefixes = tuple(event for event in guards["denied_events"] if event.endswith("."))
-    max_opens = guards["max_opens"]
-    opened = counters.opened
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if event == "open":
-            path = arguments[0]
-            if type(path) is str and path.startswith(LIBRARY) and "/../" not in path:
-                return  # or the verdict would depend on how much was preloaded, that is, on how long we were idle
-            if opened() > max_opens:
-                raise PermissionError(f"more than {max_opens} file opens: the policy's guards.max_opens")
-        elif event in exact or event.startswith(prefixes):
-            raise PermissionError(f"{event} is denied by the policy (guards.denied_events)")
-
-    sys.addaudithook(hook)
-
-
 def forget_ourselves() -> None:
     """Take our own modules out of the skill's easy reach. Neatness, not a boundary."""
-    for name in ("confine", "executor", "accounting", "lean", "_ctypes", "resource"):
+    for name in ("confine", "executor", "accounting", "guards", "lean", "_ctypes", "resource"):
         sys.modules.pop(name, None)
 
 
@@ -235,19 +183,27 @@ def _capped(text: str) -> str:
     return text if len(text) <= _TEXT_CAP else text[:_TEXT_CAP] + " [cut]"
 
 
-def _traceback(error: BaseException, frames: TracebackType | None) -> str:
+def _traceback(error: BaseException, frames: TracebackType | None, filename: str) -> str:
+    """The skill's own frames, of the exceptions that led to this one too: others would tell of the sandbox."""
     try:
         import traceback
     except (ImportError, OSError, MemoryError):  # descriptors or memory are used up: the bare facts need neither
         places = []
         while frames is not None:
             code = frames.tb_frame.f_code
-            places.append(f'  File "{code.co_filename}", line {frames.tb_lineno}, in {code.co_name}\n')
+            if code.co_filename == filename:
+                places.append(f'  File "{code.co_filename}", line {frames.tb_lineno}, in {code.co_name}\n')
             frames = frames.tb_next
         return "".join(
             ["Traceback (most recent call last):\n", *places[-_FRAMES:], f"{_name_of(type(error))}: {error}\n"]
         )
-    return "".join(traceback.format_exception(type(error), error, frames, limit=-_FRAMES))
+    told = traceback.TracebackException(type(error), error, frames, limit=-_FRAMES_READ, compact=True)
+    chain = [told]
+    while chain:
+        each = chain.pop()
+        each.stack[:] = [frame for frame in each.stack if frame.filename == filename][-_FRAMES:]
+        chain += [other for other in (each.__cause__, each.__context__, *(each.exceptions or ())) if other is not None]
+    return "".join(told.format())
 
 
 def describe(error: BaseException, filename: str) -> dict[str, str]:
@@ -255,7 +211,7 @@ def describe(error: BaseException, filename: str) -> dict[str, str]:
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename != filename:
         frames = frames.tb_next
-    text = _traceback(error, frames)
+    text = _traceback(error, frames, filename)
     message = f"exit code {error.code!r}" if isinstance(error, SystemExit) else str(error)
     return {"type": _name_of(type(error)), "message": _capped(message), "traceback": _capped(text)}
 
@@ -310,13 +266,14 @@ def run(job_fd: int, report_fd: int, shared: mmap, preload: Sequence[str]) -> No
         sys.argv = [job["filename"]]
         lock_in(job, ruleset)
         guards = job["guards"]
-        namespace = dict(vars(builtins)) if guards is None else guarded_builtins(guards)
+        counters = guarding.Counters(shared)
+        namespace = dict(vars(builtins)) if guards is None else guarding.guarded_builtins(guards, counters)
         module = make_module(job, namespace)
         loop = event_loop(job)
         gc.enable()
         forget_ourselves()
         if guards is not None:
-            install_audit_hook(guards, Counters(shared))
+            guarding.install_audit_hook(guards, counters)
     except BaseException as error:
         _write_all(report_fd, NOT_STARTED + f"{type(error).__name__}: {error}".encode())
         os._exit(EXIT_NOT_STARTED)

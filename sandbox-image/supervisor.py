@@ -26,6 +26,7 @@ sys.path.insert(0, sys._getframe().f_code.co_filename.rpartition("/")[0])
 import accounting
 import confine
 import executor
+import guards
 from lean import dumps, loads, os, signal, suppress
 
 del sys.path[0]
@@ -111,7 +112,8 @@ class Executor:
 
     def __init__(self) -> None:
         shared = mmap.mmap(-1, mmap.PAGESIZE)
-        self._shared = memoryview(shared).cast("Q")
+        self._page = memoryview(shared)
+        self._counted = self._page.cast("Q")
         job_read, self._job_write = os.pipe()
         out_read, out_write = os.pipe()
         error_read, error_write = os.pipe()
@@ -146,9 +148,12 @@ class Executor:
         os.closerange(5, 64)
         executor.run(3, 4, shared, preload=sys.argv[1:])
 
+    def counted(self, which: int) -> int:
+        return min(self._counted[which], 2**63 - 1)  # the skill can write there: it falsifies these, not the report
+
     @property
-    def file_opens(self) -> int:
-        return min(self._shared[0], 2**63 - 1)  # the skill can write there: it falsifies this figure, not the report
+    def guard_notes(self) -> list[str]:
+        return guards.notes_in(self._page)
 
     def give(self, payload: bytes) -> None:
         """Hand over the job. The pipe is small and the executor reads at once, so this waits for microseconds."""
@@ -320,7 +325,10 @@ class Run:
             "oom_kills": oom,
             "pids_peak": self._pids_peak(),
             "bytes_written": max(0, self.written),
-            "file_opens": self.child.file_opens,
+            "file_opens": self.child.counted(guards.OPENS),
+            "write_opens": self.child.counted(guards.WRITE_OPENS),
+            "connection_attempts": self.child.counted(guards.CONNECTIONS),
+            "guard_notes": self.child.guard_notes,
         }
         self.link.send(FINAL, dumps(final).encode())
         self.link.flush_all()

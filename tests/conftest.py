@@ -7,6 +7,7 @@ directory of its own, so nothing of the user's installation is touched; at the e
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from orchestrator.sandbox.docker_engine import DockerEngine
 from orchestrator.sandbox.options import LABEL, LABEL_STATE
 from orchestrator.sandbox.ownership import state_id
 from orchestrator.settings import Settings
+from tests.support.postgres import PostgresOfTests, programs
 from tests.support.recording import RecordingClient, recorded_calls
 
 logger.enable("orchestrator")  # importing the core silences the library; tests look at what it logs
@@ -101,3 +103,21 @@ def make_settings(engine_url: str, image: BuiltImage, state_dir: Path) -> MakeSe
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresOfTests]:
+    """A PostgreSQL server of the suite's own, as Debian's package `postgresql` has it."""
+    binaries = programs()
+    if binaries is None:
+        missing = "PostgreSQL is not installed: apt-get install postgresql"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with tempfile.TemporaryDirectory(prefix="orchestrator-pg-") as directory:
+        Path(directory).chmod(0o755)  # it runs as another user where we are root
+        server = PostgresOfTests(Path(directory) / "server", binaries)
+        try:
+            yield server
+        finally:
+            server.stop()

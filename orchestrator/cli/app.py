@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.console import Output, put
+from orchestrator.cli.console import Enforcement, Output, Report, put
 from orchestrator.cli.exits import Exit, epilog
 from orchestrator.cli.failures import ends, show_tracebacks
 
@@ -28,19 +28,33 @@ pool_app = typer.Typer(no_args_is_help=True, help="Look at the pool of warm sand
 image_app = typer.Typer(no_args_is_help=True, help="Build and inspect the sandbox image.")
 review_app = typer.Typer(no_args_is_help=True, help="Look at what waits for a person, and decide it.")
 snapshot_app = typer.Typer(no_args_is_help=True, help="Keep how directories of the vault look, and restore them.")
+audit_app = typer.Typer(no_args_is_help=True, help="Read the audit trail, and verify that nobody changed it.")
+db_app = typer.Typer(no_args_is_help=True, help="Look after the database of records.")
 vault_app = typer.Typer(no_args_is_help=True, help="Check what is kept about the vault.")
+alert_app = typer.Typer(no_args_is_help=True, help="Look after what tells the operator.")
+skills_app = typer.Typer(no_args_is_help=True, help="Register skills by name and version, and see how they do.")
+sessions_app = typer.Typer(no_args_is_help=True, help="Look at sessions: budgets over several runs.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(pool_app, name="pool")
 app.add_typer(image_app, name="image")
 app.add_typer(review_app, name="review")
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(vault_app, name="vault")
+app.add_typer(alert_app, name="alert")
+app.add_typer(skills_app, name="skills")
+app.add_typer(sessions_app, name="sessions")
+app.add_typer(audit_app, name="audit")
+app.add_typer(db_app, name="db")
 
 OutputOption = Annotated[
     Output, typer.Option("-o", "--output", help="text, or json: exactly one JSON document on standard output.")
 ]
 LevelOption = Annotated[
     str | None, typer.Option("--level", metavar="LEVEL", help="Use this security level, not the manifest's.")
+]
+EnforcementOption = Annotated[
+    Enforcement | None,
+    typer.Option("--enforcement", help="audit: report what the policy's lists would deny, and let it through."),
 ]
 VaultOption = Annotated[
     Path | None, typer.Option("--vault", metavar="DIR", help="Directory of notes the skill works on.")
@@ -49,7 +63,25 @@ ReviewId = Annotated[str, typer.Argument(metavar="ID", help="The item's id, as `
 ByOption = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who decides; is recorded. Default: the login name.")
 ]
-Manifest = Annotated[Path, typer.Argument(metavar="MANIFEST", help="The skill's manifest, a JSON file.")]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="From then on: 2026-03-01T12:00, or 90m, 7d ago.")
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before then; likewise.")]
+Manifest = Annotated[
+    Path, typer.Argument(metavar="MANIFEST", help="The skill's manifest: .json or .toml; or Python code alone.")
+]
+Runnable = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MANIFEST|NAME",
+        help="The skill's manifest (.json or .toml), Python code alone, or a registered skill: NAME or NAME@1.2.",
+    ),
+]
+SkillVersion = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A skill, its version written out.")]
+SessionId = Annotated[str, typer.Argument(metavar="ID", help="The session's id, as `sessions list` shows it.")]
+DoneByOption = Annotated[
+    str | None, typer.Option("--by", metavar="NAME", help="Who does it; is recorded. Default: the login name.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -73,7 +105,7 @@ def _options(
 @app.command()
 @ends
 def run(  # noqa: PLR0917 - Typer's options are parameters
-    manifest: Manifest,
+    manifest: Runnable,
     inputs: Annotated[
         str | None,
         typer.Option(
@@ -92,12 +124,25 @@ def run(  # noqa: PLR0917 - Typer's options are parameters
         bool,
         typer.Option("--retry-conflicts", help="Where somebody changed the same notes meanwhile, run it again."),
     ] = False,
+    enforcement: EnforcementOption = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", metavar="ID", help="Run on the budget of that session, as `sessions list` shows it."),
+    ] = None,
+    principal: Annotated[
+        str | None,
+        typer.Option("--principal", metavar="NAME", help="Who asks, for the audit trail. Default: the login name."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run it in any case: no recorded result of a pure skill will do.")
+    ] = False,
     output: OutputOption = Output.TEXT,
 ) -> Exit:
     """Run a skill once, in a sandbox of its own.
 
     Standard output gets what the skill returned (with -o json: the whole result). What the skill printed goes to
-    standard error, each line behind a bar. Ctrl-C cancels the run and still shows how it ended; again, it hurries.
+    standard error, each line behind a bar. Ctrl-C or SIGTERM cancels the run and still shows how it ended; a second one
+    hurries, a third ends this at once.
     """
     from orchestrator.cli.run import run_skill  # noqa: PLC0415
 
@@ -109,6 +154,10 @@ def run(  # noqa: PLR0917 - Typer's options are parameters
         timeout=timeout,
         dry_run=dry_run,
         retry_conflicts=retry_conflicts,
+        enforcement=enforcement,
+        session=session,
+        principal=principal,
+        fresh=fresh,
         output=output,
     )
 
@@ -116,17 +165,45 @@ def run(  # noqa: PLR0917 - Typer's options are parameters
 @app.command()
 @ends
 def validate(
-    file: Annotated[Path, typer.Argument(metavar="MANIFEST|CODE.py", help="A manifest, or Python code alone.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE|DIR...", help="Manifests (.json, .toml), Python code alone (.py), or directories of them."
+        ),
+    ],
     level: LevelOption = None,
+    enforcement: EnforcementOption = None,
+    output: Annotated[
+        Report,
+        typer.Option("-o", "--output", help="text, json, or sarif (2.1.0, for editors and code hosts): one document."),
+    ] = Report.TEXT,
+) -> Exit:
+    """Say everything that is wrong with manifests and their code, without running anything.
+
+    Ends with 2 if a manifest is not valid, else with 3 if a policy denies one, else with 0. With several FILEs, or a
+    DIR, -o json is an object with one entry for each skill under `files`. Needs no engine. What only the installation
+    can tell (Landlock, the vault's view) is `orchestrator doctor`'s part.
+    """
+    from orchestrator.cli.validate import validate_files  # noqa: PLC0415
+
+    return validate_files(files, level=level, enforcement=enforcement, report=output)
+
+
+@app.command()
+@ends
+def rules(
+    rule: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One rule, or the beginning of some, like POL3.")
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option("--level", metavar="LEVEL", help="Also what this security level makes of each.")
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> Exit:
-    """Say everything that is wrong with a manifest and its code, without running anything.
+    """List the rules that findings name: what each finds, why, and what to do."""
+    from orchestrator.cli.rules import show_rules  # noqa: PLC0415
 
-    Needs no engine. What only the installation can tell (Landlock, the vault's view) is `orchestrator doctor`'s part.
-    """
-    from orchestrator.cli.validate import validate_file  # noqa: PLC0415
-
-    return validate_file(file, level=level, output=output)
+    return show_rules(rule, level=level, output=output)
 
 
 @app.command()
@@ -166,6 +243,60 @@ def policy_show(
     return show_policies(level, output=output)
 
 
+@policy_app.command("test")
+@ends
+def policy_test(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Holds allow/ and deny/ with skills: manifests or Python code.")
+    ],
+    level: LevelOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Hold your own examples of what must be allowed and what denied against the policies.
+
+    An example may say more in a comment at its top: `# expect: ORC101` (the denial names this rule), `# level: strict`.
+    Ends with 1 if one of them is judged otherwise. Runs nothing, needs no engine.
+    """
+    from orchestrator.cli.policy_tools import test_policy  # noqa: PLC0415
+
+    return test_policy(directory, level=level, output=output)
+
+
+@policy_app.command("diff")
+@ends
+def policy_diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="A level, a policy file (.toml), or DIR:LEVEL.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with; likewise.")],
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Say what one policy allows that the other does not, both ways. Ends with 1 where they differ."""
+    from orchestrator.cli.policy_tools import diff_policies  # noqa: PLC0415
+
+    return diff_policies(a, b, output=output)
+
+
+@policy_app.command("learn")
+@ends
+def policy_learn(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|FILE|DIR...", help="Recorded runs (held or failed), or skills: files, directories."
+        ),
+    ],
+    level: LevelOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Propose the least policy for these skills, as a unified diff of the level's file. Writes nothing.
+
+    Allow lists, limits and the vault's directories become what the skills use. Never proposed: a forbidden path, a
+    module that `[imports] deny` names, anything of `[container]`; notes say what a skill would need of those.
+    """
+    from orchestrator.cli.policy_tools import learn_policy  # noqa: PLC0415
+
+    return learn_policy(runs, level=level, output=output)
+
+
 @pool_app.command("stats")
 @ends
 def pool_stats(output: OutputOption = Output.TEXT) -> Exit:
@@ -177,6 +308,30 @@ def pool_stats(output: OutputOption = Output.TEXT) -> Exit:
     from orchestrator.cli.pool import print_stats  # noqa: PLC0415
 
     return print_stats(output=output)
+
+
+@app.command()
+@ends
+def metrics(
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Ask the endpoint of a running orchestrator, like http://127.0.0.1:9464/metrics.",
+        ),
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Print figures in Prometheus's text format, for example for node_exporter's textfile collector.
+
+    Counters live inside the process that runs skills, so without --url these are states: runs in the audit trail by
+    how they ended, change sets and review items in the records, containers on the engine. An orchestrator with the
+    setting metrics_port serves everything else itself.
+    """
+    from orchestrator.cli.metrics import print_metrics  # noqa: PLC0415
+
+    return print_metrics(url=url, output=output)
 
 
 @image_app.command("build")
@@ -234,10 +389,42 @@ def review_diff(review: ReviewId, vault: VaultOption = None, output: OutputOptio
     return diff_review(review, vault=vault, output=output)
 
 
+@review_app.command("edit")
+@ends
+def review_edit(  # noqa: PLR0917 - Typer's options are parameters
+    review: ReviewId,
+    path: Annotated[
+        str | None, typer.Option("--path", metavar="PATH", help="Only this note; default: all that can be edited.")
+    ] = None,
+    editor: Annotated[
+        str | None,
+        typer.Option("--editor", metavar="COMMAND", help="What opens the files. Default: the setting `editor`."),
+    ] = None,
+    by: ByOption = None,
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Change what an item would write, in an editor: what is saved takes the place of what the skill wrote.
+
+    The files are opened under neutral names in a private directory. Only content can be changed, and only of text;
+    the item then waits as before, and approving it checks the result.
+    """
+    from orchestrator.cli.review import edit_review  # noqa: PLC0415
+
+    return edit_review(review, path=path, editor=editor, by=by, vault=vault, output=output)
+
+
 @review_app.command("approve")
 @ends
 def review_approve(
-    review: ReviewId, by: ByOption = None, vault: VaultOption = None, output: OutputOption = Output.TEXT
+    review: ReviewId,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", metavar="SHA256", help="Only the changes with this hash, as `review show` tells it."),
+    ] = None,
+    by: ByOption = None,
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> Exit:
     """Let the changes of an item land in the vault: all of them, or none.
 
@@ -246,7 +433,7 @@ def review_approve(
     """
     from orchestrator.cli.review import approve_review  # noqa: PLC0415
 
-    return approve_review(review, by=by, vault=vault, output=output)
+    return approve_review(review, digest=digest, by=by, vault=vault, output=output)
 
 
 @review_app.command("reject")
@@ -344,6 +531,300 @@ def vault_verify(vault: VaultOption = None, output: OutputOption = Output.TEXT) 
     from orchestrator.cli.history import verify_vault  # noqa: PLC0415
 
     return verify_vault(vault=vault, output=output)
+
+
+@alert_app.command("test")
+@ends
+def alert_test(vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Send a test alert through each channel that the settings name, and say what became of it.
+
+    Ends with 6 where there is none, or one did not take it. Needs no engine.
+    """
+    from orchestrator.cli.alert import test_alerts  # noqa: PLC0415
+
+    return test_alerts(vault=vault, output=output)
+
+
+@audit_app.command("verify")
+@ends
+def audit_verify(
+    anchors: Annotated[
+        Path | None,
+        typer.Option("--anchors", metavar="FILE", help="More anchors: lines that a command or syslog took elsewhere."),
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Read the whole trail, and name every edit, deletion, insertion, reordering, truncation and restored copy.
+
+    Ends with 1 if something was found.
+    """
+    from orchestrator.cli.audit import verify_trail  # noqa: PLC0415
+
+    return verify_trail(anchors=anchors, output=output)
+
+
+@audit_app.command("tail")
+@ends
+def audit_tail(
+    lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", min=1, max=100_000, help="So many.")] = 20,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Show the last records, oldest first."""
+    from orchestrator.cli.audit import tail_trail  # noqa: PLC0415
+
+    return tail_trail(lines_wanted=lines, output=output)
+
+
+@audit_app.command("show")
+@ends
+def audit_show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `audit tail` shows it.")],
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Show everything about one run: who asked, what was checked and applied, what came of it, and its code."""
+    from orchestrator.cli.audit import show_run  # noqa: PLC0415
+
+    return show_run(run_id, output=output)
+
+
+@audit_app.command("search")
+@ends
+def audit_search(  # noqa: PLR0917 - Typer's options are parameters
+    skill: Annotated[str, typer.Option("--skill", metavar="NAME", help="This skill: NAME or NAME@VERSION.")] = "",
+    state: Annotated[
+        str, typer.Option("--state", metavar="STATE", help="A run's status, or interrupted, running, raised.")
+    ] = "",
+    principal: Annotated[str, typer.Option("--principal", metavar="NAME", help="Who asked.")] = "",
+    session: Annotated[str, typer.Option("--session", metavar="ID", help="Runs of this session.")] = "",
+    rule: Annotated[str, typer.Option("--rule", metavar="ID", help="Runs in which this rule found something.")] = "",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many.")] = 100,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Find runs, newest first. Several options: all of them hold."""
+    from orchestrator.cli.audit import search_trail  # noqa: PLC0415
+
+    wanted = {"skill": skill, "state": state, "principal": principal, "session": session, "rule": rule}
+    return search_trail(wanted, since=since, until=until, limit=limit, output=output)
+
+
+@audit_app.command("export")
+@ends
+def audit_export(
+    since: SinceOption = None,
+    until: UntilOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write there (0600, a new file), not to the screen.")
+    ] = None,
+) -> Exit:
+    """Write the records as JSON Lines, with the field names of OCSF 1.3 where they fit."""
+    from orchestrator.cli.audit import export_trail  # noqa: PLC0415
+
+    return export_trail(since=since, until=until, out_file=out)
+
+
+@db_app.command("status")
+@ends
+def db_status(output: OutputOption = Output.TEXT) -> Exit:
+    """Show which database holds the records, its version, its size, and how many rows each table has."""
+    from orchestrator.cli.database import show_status  # noqa: PLC0415
+
+    return show_status(output=output)
+
+
+@db_app.command("upgrade")
+@ends
+def db_upgrade(output: OutputOption = Output.TEXT) -> Exit:
+    """Bring the database to this release's version; in an empty one, make the tables.
+
+    A start does this itself with SQLite, after it made a copy beside the file. PostgreSQL is only upgraded by this
+    verb: make a backup before.
+    """
+    from orchestrator.cli.database import upgrade_database  # noqa: PLC0415
+
+    return upgrade_database(output=output)
+
+
+@db_app.command("prune")
+@ends
+def db_prune(vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Forget what is older than the setting keep_days, then the oldest until keep_mb of content are kept.
+
+    What is held or waits for a person stays. A start does this once a day.
+    """
+    from orchestrator.cli.database import prune_database  # noqa: PLC0415
+
+    return prune_database(vault=vault, output=output)
+
+
+@db_app.command("vacuum")
+@ends
+def db_vacuum(output: OutputOption = Output.TEXT) -> Exit:
+    """Give the space of what was forgotten back: with SQLite to the file system, with PostgreSQL to its tables."""
+    from orchestrator.cli.database import vacuum_database  # noqa: PLC0415
+
+    return vacuum_database(output=output)
+
+
+@skills_app.command("register")
+@ends
+def skills_register(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="The skill's manifest: .json or .toml.")],
+    owner: Annotated[str, typer.Option("--owner", metavar="NAME", help="Who answers for it.")] = "",
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="A word to find it by; may be given several times.")
+    ] = None,
+    by: DoneByOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Make a manifest's name and version mean this skill for ever, so that it can be run by name.
+
+    The same manifest again changes nothing; another one needs another version. Registering does not allow anything:
+    each run is decided by the policy as before.
+    """
+    from orchestrator.cli.skills import register_skill  # noqa: PLC0415
+
+    return register_skill(manifest, owner=owner, tags=tags or (), by=by, output=output)
+
+
+@skills_app.command("list")
+@ends
+def skills_list(
+    tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="Only registered skills with it.")] = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """List every skill that is registered or ran: health, runs, success rate, times, memory."""
+    from orchestrator.cli.skills import list_skills  # noqa: PLC0415
+
+    return list_skills(tag=tag, output=output)
+
+
+@skills_app.command("show")
+@ends
+def skills_show(
+    skill: Annotated[str, typer.Argument(metavar="NAME", help="NAME: all its versions; NAME@1.2: the newest 1.2.x.")],
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Show all that is known about a skill."""
+    from orchestrator.cli.skills import show_skill  # noqa: PLC0415
+
+    return show_skill(skill, output=output)
+
+
+@skills_app.command("change")
+@ends
+def skills_change(
+    skill: SkillVersion,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="NAME", help="Who answers for it.")] = None,
+    tags: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="Replaces all its tags; may be given several times; '' for none."),
+    ] = None,
+    by: DoneByOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Change the owner or the tags of a registered skill; `skills history` tells who did."""
+    from orchestrator.cli.skills import change_skill  # noqa: PLC0415
+
+    return change_skill(skill, owner=owner, tags=tags, by=by, output=output)
+
+
+@skills_app.command("disable")
+@ends
+def skills_disable(
+    skill: SkillVersion,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; is shown to whoever runs it.")] = "",
+    by: DoneByOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Take a registered version out of use. Running by NAME takes the newest that is left."""
+    from orchestrator.cli.skills import disable_skill  # noqa: PLC0415
+
+    return disable_skill(skill, reason=reason, by=by, output=output)
+
+
+@skills_app.command("enable")
+@ends
+def skills_enable(skill: SkillVersion, by: DoneByOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Let a version run again that was disabled or is in quarantine."""
+    from orchestrator.cli.skills import enable_skill  # noqa: PLC0415
+
+    return enable_skill(skill, by=by, output=output)
+
+
+@skills_app.command("history")
+@ends
+def skills_history(
+    skill: Annotated[str, typer.Argument(metavar="NAME", help="A skill; NAME@1.2.3: that version of it.")],
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="At most so many.")] = 100,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """List what happened to a skill, newest first: who registered and changed it, when it was in quarantine."""
+    from orchestrator.cli.skills import show_history  # noqa: PLC0415
+
+    return show_history(skill, limit=limit, output=output)
+
+
+@sessions_app.command("list")
+@ends
+def sessions_list(
+    every: Annotated[bool, typer.Option("--all", help="Also what is closed or has expired.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """List the sessions with what they have used of their budgets, used last first."""
+    from orchestrator.cli.sessions import list_sessions  # noqa: PLC0415
+
+    return list_sessions(every=every, output=output)
+
+
+@sessions_app.command("show")
+@ends
+def sessions_show(session: SessionId, output: OutputOption = Output.TEXT) -> Exit:
+    """Show a session's budgets, and what was used of them."""
+    from orchestrator.cli.sessions import show_session  # noqa: PLC0415
+
+    return show_session(session, output=output)
+
+
+@sessions_app.command("close")
+@ends
+def sessions_close(session: SessionId, output: OutputOption = Output.TEXT) -> Exit:
+    """Let no further run begin in a session; runs under way go on."""
+    from orchestrator.cli.sessions import close_session  # noqa: PLC0415
+
+    return close_session(session, output=output)
+
+
+@app.command()
+@ends
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it anew every two seconds, until Ctrl-C. Only on a terminal.")
+    ] = False,
+    vault: VaultOption = None,
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Show how everything stands: sandboxes, skills, reviews that wait, last runs, and what needs a look.
+
+    Reads the records and asks the engine; no orchestrator need run. What cannot be known is shown as that.
+    """
+    from orchestrator.cli.status import show_status  # noqa: PLC0415
+
+    return show_status(watch=watch, vault=vault, output=output)
+
+
+@app.command()
+@ends
+def dashboard(vault: VaultOption = None, output: OutputOption = Output.TEXT) -> Exit:
+    """Write the dashboard's note in the vault once, now: for cron, and for the first look.
+
+    With the setting `dashboard` a running orchestrator keeps it current. Only what is between its two markers is
+    written; a file whose markers somebody broke is left alone, and the command ends with 6.
+    """
+    from orchestrator.cli.status import write_dashboard  # noqa: PLC0415
+
+    return write_dashboard(vault=vault, output=output)
 
 
 @app.command()

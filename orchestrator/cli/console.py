@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.policy.model import EnforcementMode
 from orchestrator.text import escape_controls
 
 _NOT_PLAIN: Final = re.compile(r"[^\n\x20-\x7e]")
@@ -25,6 +26,21 @@ _NOT_PLAIN: Final = re.compile(r"[^\n\x20-\x7e]")
 class Output(StrEnum):
     TEXT = "text"
     JSON = "json"
+
+
+class Report(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+class Enforcement(StrEnum):
+    ENFORCE = "enforce"
+    AUDIT = "audit"
+
+    @property
+    def mode(self) -> EnforcementMode:
+        return "audit" if self is Enforcement.AUDIT else "enforce"
 
 
 def safe(value: object, style: str = "", *, one_line: bool = False) -> Text:

@@ -1,7 +1,7 @@
 """``orchestrator demo``: the example skills over a vault of real text, and what became of each.
 
-The text is what the installed Python distributions say of themselves. Everything happens in a temporary directory;
-nothing of the user's is read or changed but the state directory, as by every run.
+The text is what the installed Python distributions say of themselves. Vault, records and audit trail are in a temporary
+directory: of the user's state only the image is used, and nothing that the settings name is told or written.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,16 +27,28 @@ from rich.text import Text
 from orchestrator.cli.cleanup import leftovers
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Spinner, out, safe
+from orchestrator.cli.demo_books import (
+    register_examples,
+    show_dashboard,
+    show_quarantine,
+    show_registry,
+    show_session,
+    show_trail,
+)
 from orchestrator.cli.demo_review import show_review
 from orchestrator.cli.exits import FAILED, SUCCEEDED, Exit
 from orchestrator.cli.pool import show_stats
 from orchestrator.cli.render import megabytes, milliseconds
+from orchestrator.cli.run import closing_at_once, exit_of, interruptible
 from orchestrator.core import Orchestrator
 from orchestrator.examples import EXAMPLES, Example
+from orchestrator.image.state import recall, remember
+from orchestrator.interruption import Interruption, in_thread
+from orchestrator.pool import PoolStats
 from orchestrator.results.model import RunResult, Status
 from orchestrator.sandbox.discovery import engine_url
 from orchestrator.sandbox.docker_engine import DockerEngine
-from orchestrator.sandbox.ownership import Instance
+from orchestrator.sandbox.ownership import Instance, state_id
 from orchestrator.settings import Settings
 from orchestrator.text import one_line
 
@@ -59,20 +73,50 @@ class Shown:
 def run_demo() -> Exit:
     """Ends well only if every skill ended as it should and nothing is left. Raises what opening one raises."""
     console = out()
-    with tempfile.TemporaryDirectory(prefix="orchestrator-demo-") as directory:
+    with interruptible() as cancel, tempfile.TemporaryDirectory(prefix="orchestrator-demo-") as directory:
         vault = Path(directory, "notes")
         count = make_vault(vault)
-        settings = load_settings(vault=vault)
+        settings = demo_settings(vault, Path(directory, "state"))
         size = sum(file.stat().st_size for file in vault.rglob("*.md"))
         console.print(
             f"A vault of {count} notes ({megabytes(size)}): what the installed Python packages say of themselves.\n"
         )
-        shown = _run_all(settings, vault, console)
+        faults = _run_all(settings, vault, console, cancel)
+        if cancel.is_set():
+            console.print("Cancelled.")
+            return exit_of(Status.CANCELLED, cancel)
         _show_vault(vault, console)
-        left = _left_behind(settings)
-    good = bool(shown) and all(each.as_expected for each in shown) and not left
-    console.print(_verdict(shown, left))
-    return SUCCEEDED if good else FAILED
+        faults += filter(None, [show_trail(settings, console)])
+        if left := _left_behind(settings):
+            faults.append(f"left behind: {', '.join(left)}")
+    console.print(_verdict(faults))
+    return FAILED if faults else SUCCEEDED
+
+
+def demo_settings(vault: Path, state: Path) -> Settings:
+    """The user's settings, with records of their own: names that are registered for ever, skills in quarantine and
+    alerts about them would outlive the demo. Raises ``SettingsError``, ``ImageError`` or ``EngineUnavailable``."""
+    users = load_settings()
+    built = recall(users.state_dir)
+    state_id(state)  # made now: who looks for containers of this state can read its name
+    if built is not None:
+        remember(state, built)
+    own = {
+        "vault": vault,
+        "state_dir": state,
+        "docker_host": engine_url(users),
+        "database": SecretStr(""),
+        "dashboard": True,
+        "audit_anchor_file": None,
+        "audit_anchor_command": (),
+        "audit_anchor_syslog": False,
+        "alert_webhook": SecretStr(""),
+        "alert_command": (),
+        "alert_note": "",
+        "alert_apprise": (),
+        "metrics_port": None,
+    }
+    return users.model_copy(update=own)
 
 
 # --- the vault -------------------------------------------------------------------------------------------------------
@@ -110,29 +154,48 @@ def note(distribution: Distribution) -> str:
 # --- the runs --------------------------------------------------------------------------------------------------------
 
 
-def _run_all(settings: Settings, vault: Path, console: Console) -> list[Shown]:
-    """Empty when the rollback did not restore the vault."""
-    with Spinner("starting sandboxes") as spinner, Orchestrator(settings) as orchestrator:
+def _run_all(settings: Settings, vault: Path, console: Console, cancel: Interruption) -> list[str]:
+    """What is not as it should be. Without a meaning once somebody cancelled."""
+    with Spinner("starting sandboxes") as spinner, closing_at_once(Orchestrator(settings)) as orchestrator:
         began = time.monotonic()
         orchestrator.prime()
         primed = time.monotonic() - began
-        shown = []
+        register_examples(orchestrator)
+
+        def run(call: Callable[..., RunResult], name: str) -> RunResult:
+            return in_thread(partial(call, name, principal="the demo", cancel=cancel), hurry=hurry)
+
+        hurry, shown = partial(orchestrator.close, 0), []
         for example in EXAMPLES:
             spinner.step(f"running {example.name}")
-            shown.append(Shown(example, orchestrator.run(example.manifest)))
-        stats = orchestrator.stats()
+            shown.append(Shown(example, run(orchestrator.run, example.name)))
+            if cancel.is_set():
+                return []
         spinner.stop()
         console.print(table_of(shown))
         console.print()
         for each in shown:
             console.print(_story(each), soft_wrap=True)
+        faults = [f"{each.example.name} did not end as expected" for each in shown if not each.as_expected]
         waits = [each.result for each in shown if each.result.status is Status.HELD]
         undone = [show_review(orchestrator, result, vault, console) for result in waits]
-        console.print(Text("\nThe pool", style="bold"))
-        show_stats(
-            stats, f"warm after {primed:.2f} s; leases: {stats.leases_warm_total} warm, {stats.leases_cold_total} cold"
-        )
-    return shown if all(undone) else []
+        faults += ["the rollback did not restore the vault"] * (not all(undone))
+        for show in (show_quarantine, show_session):
+            faults.append(show(orchestrator, run, console))
+            if cancel.is_set():
+                return []
+        faults.append(show_registry(orchestrator, console))
+        _show_pool(orchestrator.stats(), primed, console)
+        faults.append(show_dashboard(settings, vault, console))
+    return [fault for fault in faults if fault]
+
+
+def _show_pool(stats: PoolStats, primed: float, console: Console) -> None:
+    """``primed``: seconds until it was warm."""
+    console.print(Text("\nThe pool", style="bold"))
+    show_stats(
+        stats, f"warm after {primed:.2f} s; leases: {stats.leases_warm_total} warm, {stats.leases_cold_total} cold"
+    )
 
 
 def table_of(shown: list[Shown]) -> Table:
@@ -173,9 +236,9 @@ def _story(each: Shown) -> Text:
 
 
 def _show_vault(vault: Path, console: Console) -> None:
-    """What the vault holds now that it did not hold before: everything outside the Inbox."""
+    """What skills left in the vault: everything in folders other than the Inbox."""
     console.print(Text("\nWritten to the vault", style="bold"))
-    written = sorted(file for file in vault.rglob("*") if file.is_file() and file.parent.name != "Inbox")
+    written = sorted(file for file in vault.glob("[!.]*/**/*") if file.is_file() and file.parent.name != "Inbox")
     for file in written:
         lines = file.read_text("utf-8", "replace").splitlines()
         console.print(safe(f"{file.relative_to(vault)}, {file.stat().st_size} bytes:", one_line=True))
@@ -204,12 +267,7 @@ class _Claim:
         self.instance.release()
 
 
-def _verdict(shown: list[Shown], left: list[str]) -> Text:
-    if not shown:
-        return Text("\nThe rollback did not restore the vault.", style="bold red")
-    wrong = [each.example.name for each in shown if not each.as_expected]
-    if wrong:
-        return Text.assemble("\n", ("Not as expected: ", "bold red"), ", ".join(wrong))
-    if left:
-        return Text.assemble("\n", ("Left behind: ", "bold red"), safe(", ".join(left), one_line=True))
-    return Text(f"\nAll {len(shown)} skills ended as they should. Containers left: 0.", style="green")
+def _verdict(faults: list[str]) -> Text:
+    if faults:
+        return Text.assemble("\n", ("Not as it should be: ", "bold red"), safe("; ".join(faults), one_line=True))
+    return Text(f"\nAll {len(EXAMPLES)} skills ended as they should. Containers left: 0.", style="green")

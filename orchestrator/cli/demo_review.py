@@ -31,12 +31,11 @@ def show_review(orchestrator: Orchestrator, result: RunResult, vault: Path, cons
     console.print(f"rolled back: run {result.run_id}, by {undone.run_id}")
     for stored in orchestrator.history("Archive"):
         console.print(safe(f"  {stored.run_id}  {stored.skill}  {stored.state}", "dim", one_line=True))
-    for stored in orchestrator.history():  # of a vault that will not be there any more
-        orchestrator.reviews.history.records.forget_set(stored.run_id)
     same = contents(vault) == before
     console.print("the notes are as they were" if same else "THE NOTES ARE NOT AS THEY WERE")
     return same
 
 
 def contents(vault: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(vault)): file.read_bytes() for file in vault.rglob("*") if file.is_file()}
+    """Of the notes in the vault's folders. Beside them is the dashboard, which is kept at the same time."""
+    return {str(note.relative_to(vault)): note.read_bytes() for note in vault.glob("[!.]*/**/*") if note.is_file()}

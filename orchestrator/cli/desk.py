@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loguru import logger
-
-from orchestrator.errors import PolicyError, SettingsError, VaultError
+from orchestrator.audit.trail import AuditTrail
+from orchestrator.errors import SettingsError, VaultError
 from orchestrator.image.state import recall
+from orchestrator.installation import decide, remove_scratch
 from orchestrator.installation import history as opened_history
 from orchestrator.manifest import SkillManifest
-from orchestrator.policy import Decision, Host, PolicyStore, default_policy_dir
-from orchestrator.records import Review, StoredSet
-from orchestrator.results.assemble import policy_finding
+from orchestrator.policy import Decision, Host, PolicyStore, Verdicts, default_policy_dir
+from orchestrator.policy.decision import RECIPE_PYTHON
+from orchestrator.records import Database, Review, StoredSet
 from orchestrator.reviews import Reviews
 from orchestrator.sandbox.kernel import landlock_abi
 from orchestrator.sandbox.ownership import Instance
 from orchestrator.settings import Settings
 from orchestrator.text import one_line
-from orchestrator.validation.scanner import inspect
-from orchestrator.vault.history import History
+from orchestrator.validation.scanner import Scanner
+from orchestrator.vault.history import Deed, History
 from orchestrator.vault.names import shown
 from orchestrator.vault.root import Vault
 from orchestrator.vault.scope import parts
-from orchestrator.vault.slots import sweep_vault
 
 
 class Judge:
@@ -38,11 +37,17 @@ class Judge:
 
     def decide(self, skill: SkillManifest) -> Decision:
         """Without a usable policy it is a denial that says why."""
-        try:
-            policy = self._policies.current(skill.security_level)
-        except PolicyError as error:
-            return Decision(False, skill.security_level, policy_digest="", violations=(policy_finding(error),))
-        return policy.evaluate(skill, inspect(skill), self._host)
+        return decide(skill, self._policies, lambda: self._host, self._settings, self._verdicts)
+
+    def note(self, skill: SkillManifest) -> str:
+        """What of a skill cannot be judged here; "" when all can."""
+        if skill.dependencies and self._host.packages is None:
+            return "dependencies were not checked: what the image of the settings holds, only the engine knows"
+        return ""
+
+    @functools.cached_property
+    def _verdicts(self) -> Verdicts:
+        return Verdicts(Scanner(self._settings.cache_dir))
 
     @functools.cached_property
     def _policies(self) -> PolicyStore:
@@ -50,15 +55,20 @@ class Judge:
 
     @functools.cached_property
     def _host(self) -> Host:
-        built = recall(self._settings.state_dir)
+        """As a run would find it, but for the engine. Nothing is going to run here, so where it would have to be asked
+        which packages an image has, that stays unknown."""
+        built, wanted = recall(self._settings.state_dir), self._settings.image
+        if built is not None and wanted not in (None, built.image_id):
+            built = None  # it says nothing about the image that is wanted
         uid, gid = self._vault.sandbox_ids()
         return Host(
-            image_id="" if built is None else built.image_id,  # none: then every policy denies
-            packages={} if built is None else built.packages,
+            image_id=wanted or "" if built is None else built.image_id,  # "": every policy denies
+            packages=None if built is None else built.packages,
             uid=uid,
             gid=gid,
             views=("copy",),
             landlock=landlock_abi() > 0,
+            python=RECIPE_PYTHON if built is None else built.python,
         )
 
 
@@ -103,9 +113,29 @@ def desk(settings: Settings) -> Iterator[Desk]:
         raise SettingsError("no vault is configured", hint="give --vault DIR, or set ORCHESTRATOR_VAULT")
     vault = Vault(settings.vault, settings.state_dir)
     instance = Instance(settings.state_dir)
-    with _releasing(instance, vault), opened_history(vault, settings, instance.id) as history:
+    with (
+        _releasing(instance, vault),
+        Database.of(settings) as database,
+        opened_history(vault, database, settings, instance.id) as history,
+        _on_record(history, database, settings, instance.id),
+    ):
         judge = Judge(settings, vault)
-        yield Desk(Reviews(history, judge.decide, days=settings.review_days), judge)
+        yield Desk(Reviews.of(settings, history, judge.decide), judge)
+
+
+@contextmanager
+def _on_record(history: History, database: Database, settings: Settings, instance: str) -> Iterator[None]:
+    """What is done here goes into the audit trail, which is opened with the first deed: looking changes nothing."""
+    trail: AuditTrail | None = None
+    with ExitStack() as opened:
+
+        def tell(deed: Deed) -> None:
+            nonlocal trail
+            trail = trail or opened.enter_context(AuditTrail.of(database, settings, instance=instance))
+            trail.deed(deed)
+
+        history.tell = tell
+        yield
 
 
 @contextmanager
@@ -116,9 +146,6 @@ def _releasing(instance: Instance, vault: Vault) -> Iterator[None]:
     finally:
         try:
             if (vault.staging_area / instance.id).exists():
-                with vault.locked():
-                    sweep_vault(vault, lambda other: other != instance.id)
-        except (VaultError, OSError) as error:
-            logger.warning("a staging directory stays until the next start: {}", error)
+                remove_scratch(vault, instance.id)
         finally:
             instance.release()

@@ -20,7 +20,12 @@ class Exit:
 
 
 SUCCEEDED = Exit(0, "succeeded", "the skill ran to its end; or a check found nothing wrong")
-FAILED = Exit(1, "failed", "the skill failed or died of a signal")
+FAILED = Exit(
+    1,
+    "failed",
+    "the skill failed or died of a signal; or examples judged otherwise, policies that differ,"
+    " an audit trail that was changed",
+)
 MISTAKE = Exit(2, "mistake", "the call is wrong: usage, manifest or inputs")
 DENIED = Exit(3, "denied", "the policy denies the skill, or the changes it made")
 LIMIT = Exit(4, "limit", "a limit ended the skill: time, CPU, memory or output")
@@ -30,8 +35,9 @@ HELD = Exit(8, "held", "the skill ran well and its changes wait for a review")
 SETUP = Exit(6, "setup", "this installation is not fit: settings, policies, image, engine, vault or pool")
 DEFECT = Exit(70, "defect", "a defect of this program")
 CANCELLED = Exit(130, "cancelled", "cancelled, for example with Ctrl-C")
+TERMINATED = Exit(143, "terminated", "cancelled by SIGTERM")
 
-EXITS = (SUCCEEDED, FAILED, MISTAKE, DENIED, LIMIT, SANDBOX, SETUP, CONFLICT, HELD, DEFECT, CANCELLED)
+EXITS = (SUCCEEDED, FAILED, MISTAKE, DENIED, LIMIT, SANDBOX, SETUP, CONFLICT, HELD, DEFECT, CANCELLED, TERMINATED)
 
 OF_STATUS = MappingProxyType(
     {

@@ -12,7 +12,7 @@ from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put_json, safe
 from orchestrator.cli.exits import SETUP, SUCCEEDED, Exit
 from orchestrator.cli.render import problem_lines
-from orchestrator.cli.validate import find_policy
+from orchestrator.cli.validation import find_policy
 from orchestrator.manifest import manifest_schema
 from orchestrator.policy import CheckReport, Policy, PolicyStore, check, default_policy_dir, policy_schema
 from orchestrator.policy.load import read_policy_files

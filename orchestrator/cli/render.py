@@ -13,11 +13,12 @@ from orchestrator.cli.console import json_text, safe
 from orchestrator.errors import Problem
 from orchestrator.records import StoredChange
 from orchestrator.results.model import RunResult, Status
-from orchestrator.text import escape_controls
+from orchestrator.text import escape_controls, one_line
 from orchestrator.validation.finding import Finding
 from orchestrator.vault.changes import Change
 
 _SHOWN_CHANGES = 20
+_FALLBACK_CHARACTERS = 200
 _EXCERPT_WIDTH = 100  # characters of one source line
 _MARKS = {"created": "+", "modified": "~", "deleted": "-"}
 _DIFF_STYLES = {"+++": "bold", "---": "bold", "@": "cyan", "+": "green", "-": "red"}  # the first that fits
@@ -37,17 +38,46 @@ def result_value(result: RunResult) -> str:
 
 def result_lines(result: RunResult, source: str) -> Iterator[Text]:
     """The summary of a run: how it ended, what it used, what it changed, and why not."""
-    reason = f"by the policy {result.level}" if result.violations and not result.usage.wall_seconds else result.reason
+    by_policy = result.reason.startswith(f"the {result.level} policy denies it")  # the findings follow
+    reason = f"by the policy {result.level}" if by_policy else result.reason
     yield Text.assemble(safe(result.skill, "bold", one_line=True), " ", status_text(result.status), ": ", safe(reason))
-    if result.status is not Status.DENIED or result.usage.wall_seconds:
+    if result.cached:
+        yield Text.assemble(("  recorded: ", "bold yellow"), "nothing ran; `--fresh` runs it again")
+    elif result.status is not Status.DENIED or result.usage.wall_seconds:
         yield usage_line(result)
     yield from change_lines(result.changes)
+    yield from recovery_lines(result)
     if result.error is not None and result.error.traceback:
         yield safe(result.error.traceback.rstrip(), "dim")
     for finding in result.violations:
         yield from finding_lines(finding, source)
+    yield from audit_lines(result, source)
     for finding in result.warnings:
-        yield from finding_lines(finding, source)
+        yield from finding_lines(finding, source, warning=True)
+
+
+def recovery_lines(result: RunResult) -> Iterator[Text]:
+    """The attempts before the last one, and what stands in for a run that failed."""
+    for reason in result.attempt_reasons:
+        yield Text.assemble(("  retried: ", "bold yellow"), safe(reason, one_line=True))
+    if result.fallback_of is not None:
+        yield Text.assemble(
+            ("  degraded: ", "bold yellow"), safe(f"stands in for {result.fallback_of.skill}", one_line=True)
+        )
+    elif result.degraded:
+        value = one_line(json_text(result.fallback_value), _FALLBACK_CHARACTERS)
+        yield Text.assemble(("  degraded: ", "bold yellow"), f"the manifest's fallback is {value}")
+
+
+def audit_lines(result: RunResult, source: str) -> Iterator[Text]:
+    """That the policy was only tried, and what it would have denied."""
+    if result.enforcement != "audit":
+        return
+    count = len(result.would_deny)
+    what = f"would have denied this run: {count} finding{'s' * (count != 1)}" if count else "would have denied nothing"
+    yield Text.assemble(("  audit: ", "bold yellow"), f"the policy was not enforced; it {what}")
+    for finding in result.would_deny:
+        yield from finding_lines(finding, source, warning=True, word="would deny")
 
 
 def usage_line(result: RunResult) -> Text:
@@ -110,12 +140,14 @@ def problem_lines(problems: Iterable[Problem]) -> Iterator[Text]:
             yield Text.assemble(("    expected: ", "dim"), safe(problem.expected))
 
 
-def finding_lines(finding: Finding, source: str, filename: str = "") -> Iterator[Text]:
-    """Place, rule and reason; the line of ``source`` with a caret; the fix."""
+def finding_lines(
+    finding: Finding, source: str, filename: str = "", *, warning: bool = False, word: str = ""
+) -> Iterator[Text]:
+    """Place, rule and reason; the line of ``source`` with a caret; the fix. ``warning``: it did not deny; ``word`` says
+    it in another word."""
     at = f"{finding.line}:{finding.column}" if finding.line else ""
     place = ":".join(part for part in (filename, at) if part) or finding.subject
-    style = "yellow" if finding.severity == "warning" else "red"
-    word = "warning" if finding.severity == "warning" else "error"
+    word, style = (word or "warning", "yellow") if warning else ("error", "red")
     yield Text.assemble(
         "  ",
         safe(place, one_line=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,15 @@ from rich.text import Text
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put, put_json, safe, say
 from orchestrator.cli.desk import Desk, desk, plain
+from orchestrator.cli.editing import edited
 from orchestrator.cli.exits import SUCCEEDED, Exit
 from orchestrator.cli.render import as_changes, change_lines, diff_lines, duration, finding_lines, moment
-from orchestrator.errors import ManifestError
+from orchestrator.errors import ManifestError, ReviewError
 from orchestrator.manifest import load_manifest
 from orchestrator.policy import Decision
 from orchestrator.records import Review, StoredSet
 from orchestrator.validation.finding import Finding
+from orchestrator.vault.amend import Draft
 from orchestrator.vault.check import check
 from orchestrator.vault.diff import summary
 
@@ -51,6 +53,7 @@ def show_review(review_id: str, *, vault: Path | None, output: Output) -> Exit:
         at.reviews.pending()  # marks what has expired
         review, stored = at.item(review_id)
         decision, findings, note = _judged(at, review, stored)
+        edits = at.reviews.edits(review.id)
     if output is Output.JSON:
         put_json(
             {
@@ -61,21 +64,27 @@ def show_review(review_id: str, *, vault: Path | None, output: Output) -> Exit:
                 "manifest_digest": review.manifest_digest,
                 "manifest": review.manifest,
                 "set": None if stored is None else asdict(stored),
+                "edits": [asdict(each) for each in edits],
                 "allowed_now": decision is not None and decision.allowed and not findings,
                 "findings": [asdict(each) for each in findings],
                 "warnings": [] if decision is None else [asdict(each) for each in decision.warnings],
+                "note": note,
             }
         )
         return SUCCEEDED
     console = out()
     for line in _lines(review, stored):
         console.print(line, soft_wrap=True)
+    for edit in edits:
+        said = f"{moment(edit.at)}, by {edit.by}"
+        console.print(Text.assemble(("  edited: ", "bold"), safe(said, one_line=True)), soft_wrap=True)
     if note:
         console.print(Text.assemble(("  note: ", "yellow"), safe(note)), soft_wrap=True)
     source = str(review.manifest.get("code", ""))
-    for finding in (*findings, *(decision.warnings if decision else ())):
-        for line in finding_lines(finding, source):
-            console.print(line, soft_wrap=True)
+    for found, warn in ((findings, False), (decision.warnings if decision else (), True)):
+        for finding in found:
+            for line in finding_lines(finding, source, warning=warn):
+                console.print(line, soft_wrap=True)
     return SUCCEEDED
 
 
@@ -96,11 +105,50 @@ def diff_review(review_id: str, *, vault: Path | None, output: Output) -> Exit:
     return SUCCEEDED
 
 
-def approve_review(review_id: str, *, by: str | None, vault: Path | None, output: Output) -> Exit:
+def edit_review(
+    review_id: str, *, path: str | None, editor: str | None, by: str | None, vault: Path | None, output: Output
+) -> Exit:
+    """Raises ``ReviewError`` for what cannot be edited, and where somebody else was faster; nothing is changed then."""
+    settings = load_settings(vault=vault, editor=editor)
+    with desk(settings) as at:
+        at.reviews.pending()  # marks what has expired
+        review, _ = at.item(review_id)
+        found = at.reviews.drafts(review.id)
+        chosen = found if path is None else tuple(draft for draft in found if draft.path == at.path(plain(path)))
+        contents = edited(_to_edit(chosen, review, path), settings.editor) if review.state == "pending" else {}
+        after = at.reviews.edit(review.id, contents, by=_name(by), digest=review.digest)
+    if output is Output.JSON:
+        put_json({"id": after.id, "run_id": after.run_id, "digest": after.digest, "edited": sorted(contents)})
+        return SUCCEEDED
+    console = out()
+    if after.digest == review.digest:
+        console.print(Text.assemble(safe(review.id, "bold"), ": nothing was changed"), soft_wrap=True)
+        return SUCCEEDED
+    console.print(Text.assemble(safe(review.id, "bold"), " edited; it still waits"), soft_wrap=True)
+    for name in sorted(contents):
+        console.print(safe(f"  ~ {name}", one_line=True), soft_wrap=True)
+    return SUCCEEDED
+
+
+def _to_edit(found: Sequence[Draft], review: Review, path: str | None) -> tuple[Draft, ...]:
+    """Those that can be edited; says which cannot."""
+    if not found:
+        what = "no changes to edit" if path is None else f"no changed file {plain(path)!r}"
+        raise ReviewError(f"review {review.id} has {what}")
+    fit = tuple(draft for draft in found if draft.content is not None)
+    for draft in found:
+        if draft.content is None:
+            say(safe(f"not to be edited: {draft.path} {draft.fault}", one_line=True))
+    if not fit:
+        raise ReviewError(f"review {review.id} has nothing that can be edited", hint="approve or reject it as it is")
+    return fit
+
+
+def approve_review(review_id: str, *, digest: str | None, by: str | None, vault: Path | None, output: Output) -> Exit:
     """Raises ``ReviewError`` or ``ChangesRefused``; the item then still waits, unless it expired."""
     with desk(load_settings(vault=vault)) as at:
         review, _ = at.item(review_id)
-        changes = at.reviews.approve(review.id, by=_name(by))
+        changes = at.reviews.approve(review.id, by=_name(by), digest=plain(digest or ""))
     if output is Output.JSON:
         changed = [asdict(each) for each in changes]
         put_json({"id": review.id, "run_id": review.run_id, "state": "approved", "changes": changed})
@@ -142,9 +190,10 @@ def _judged(at: Desk, review: Review, stored: StoredSet | None) -> tuple[Decisio
     except ManifestError as error:
         return None, (), f"its manifest cannot be read any more: {error}"
     decision = at.judge.decide(skill)
+    note = at.judge.note(skill)
     if decision.grants is None or stored is None:
-        return decision, decision.violations, ""
-    return decision, check(as_changes(stored.changes), decision.grants, decision.forbidden), ""
+        return decision, decision.violations, note
+    return decision, check(as_changes(stored.changes), decision.grants, decision.forbidden), note
 
 
 def _skill(review: Review, stored: StoredSet | None) -> str:

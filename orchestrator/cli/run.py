@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, TextIO
 
 from orchestrator import strictjson
 from orchestrator.cli.configuration import COLD, load_settings
-from orchestrator.cli.console import Output, Spinner, put, put_json, say
-from orchestrator.cli.exits import OF_STATUS, Exit
+from orchestrator.cli.console import Enforcement, Output, Spinner, put, put_json, say
+from orchestrator.cli.desk import plain
+from orchestrator.cli.exits import OF_STATUS, TERMINATED, Exit
 from orchestrator.cli.render import dry_run_lines, next_step_lines, result_lines, result_value
+from orchestrator.cli.skills import opened
 from orchestrator.core import Orchestrator
 from orchestrator.errors import InputsError
 from orchestrator.events import RunEvent
-from orchestrator.manifest import load_manifest
+from orchestrator.interruption import Interruption, cancelling, in_thread
+from orchestrator.manifest import SkillManifest
+from orchestrator.manifest.sources import load_skill
+from orchestrator.registry import reference_in
 from orchestrator.results.model import Status
+from orchestrator.settings import Settings
 from orchestrator.text import escape_controls
 from orchestrator.validation.inputs import MAX_INPUT_BYTES, MAX_INPUT_DEPTH
 
@@ -36,26 +43,35 @@ def run_skill(
     timeout: float | None,
     dry_run: bool,
     retry_conflicts: bool,
+    enforcement: Enforcement | None,
+    session: str | None,
+    principal: str | None,
+    fresh: bool,
     output: Output,
 ) -> Exit:
     """Raises what ``Orchestrator`` raises; the caller turns that into an exit code."""
-    skill = load_manifest(manifest)
     given = read_inputs(inputs)
     settings = load_settings(vault=vault, warm_targets=COLD)
-    with Spinner("waiting for a sandbox") as spinner, _closing(Orchestrator(settings)) as orchestrator:
-        echo = Echo(sys.stderr, spinner)
-        on_event = echo if output is Output.TEXT else None
-        with cancelled_by_ctrl_c() as cancel:
-            result = orchestrator.run(
-                skill,
-                given,
-                level=level,
-                timeout=timeout,
-                on_event=on_event,
-                cancel=cancel,
-                commit=not dry_run,
-                on_conflict="retry" if retry_conflicts else "report",
-            )
+    skill = _skill(manifest, settings)
+    spinner = Spinner("waiting for a sandbox")
+    echo = Echo(sys.stderr, spinner)
+    with interruptible() as cancel, spinner, closing_at_once(Orchestrator(settings)) as orchestrator:
+        run = partial(
+            orchestrator.run,
+            skill,
+            given,
+            level=level,
+            timeout=timeout,
+            on_event=echo if output is Output.TEXT else None,
+            cancel=cancel,
+            commit=not dry_run,
+            on_conflict="retry" if retry_conflicts else "report",
+            enforcement=None if enforcement is None else enforcement.mode,
+            session=None if session is None else orchestrator.session(id=plain(session)),
+            principal=login_name() if principal is None else plain(principal, 200),
+            fresh=fresh,
+        )
+        result = in_thread(run, hurry=partial(orchestrator.close, 0))
     if output is Output.TEXT:
         echo.end()
         for line in result_lines(result, skill.code):
@@ -66,16 +82,58 @@ def run_skill(
             put(result_value(result))
     else:
         put_json(result.to_dict())
-    return OF_STATUS[result.status]
+    return exit_of(result.status, cancel)
+
+
+def _skill(manifest: Path, settings: Settings) -> SkillManifest:
+    """The registered skill of that name, or the one in the file."""
+    reference = reference_in(str(manifest))
+    if reference is None:
+        return load_skill(manifest)
+    with opened(settings) as registry:
+        return registry.resolve(reference)
+
+
+def login_name() -> str:
+    """Of the user that this process runs for; "" where that has no name."""
+    try:
+        return plain(pwd.getpwuid(os.getuid()).pw_name, 200)
+    except KeyError:
+        return ""
+
+
+def exit_of(status: Status, cancel: Interruption) -> Exit:
+    """A run that came to its end before it could be cancelled ended as it did."""
+    if status is Status.CANCELLED and cancel.signal == signal.SIGTERM:
+        return TERMINATED
+    return OF_STATUS[status]
 
 
 @contextmanager
-def _closing(orchestrator: Orchestrator) -> Iterator[Orchestrator]:
-    """Nothing runs any more when this ends, so there is nothing to wait for."""
+def interruptible() -> Iterator[Interruption]:
+    """``cancelling``, and the second signal ends the process: what it leaves then, the janitor removes."""
+    try:
+        with cancelling(tell=True) as cancel:
+            yield cancel
+    except KeyboardInterrupt:
+        if cancel.count < 2:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(cancel.exit_code)  # threads that are stuck would keep a plain exit waiting
+
+
+@contextmanager
+def closing_at_once(orchestrator: Orchestrator) -> Iterator[Orchestrator]:
+    """Nothing runs any more when this ends, so there is nothing to wait for; nor is there for who hurries."""
     try:
         yield orchestrator
-    finally:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         orchestrator.close(0)
+        raise
+    orchestrator.close(0)
 
 
 def read_inputs(argument: str | None) -> Mapping[str, Any] | None:
@@ -102,23 +160,6 @@ def _read(name: str) -> tuple[str, bytes]:
             return name, file.read(MAX_INPUT_BYTES + 1)
     except OSError as error:
         raise InputsError(f"{name} cannot be read: {error.strerror}", hint="--inputs @FILE names a JSON file") from None
-
-
-@contextmanager
-def cancelled_by_ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets. The second is an ordinary KeyboardInterrupt again."""
-    cancel = threading.Event()
-
-    def interrupted(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        cancel.set()
-        sys.stderr.write("cancelling; Ctrl-C again leaves at once\n")
-
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield cancel
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class Echo:

@@ -42,6 +42,12 @@ class BuiltImage:
     debs: Mapping[str, str]  # Debian packages: name -> version
     inputs_digest: str  # of everything the build read; see recipe.py
 
+    @property
+    def python(self) -> tuple[int, int]:
+        """Major and minor version."""
+        major, minor, *_ = self.python_version.split(".")
+        return int(major), int(minor)
+
     def labels(self) -> dict[str, str]:
         return make_labels(self.python_version, self.packages, self.debs)
 

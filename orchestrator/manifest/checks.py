@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from orchestrator.errors import Problem
+from orchestrator.manifest.on_error import fallback_problems
+from orchestrator.manifest.requirements import Fault, requirement_of
 from orchestrator.schemas import SchemaError, compiled, pointer, vet_schema
 from orchestrator.schemas.explain import quote
 from orchestrator.strictjson import dumps_canonical
@@ -50,13 +50,10 @@ def dependency_problems(document: Mapping[str, Any]) -> list[Problem]:
 
 
 def _requirement_fault(text: str) -> str:
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        return "which is not a PEP 508 requirement"
-    if requirement.url:
-        return "which names a URL: the image holds what it holds, nothing is fetched"
-    return "which has an environment marker: the sandbox is one environment" if requirement.marker else ""
+    found = requirement_of(text)
+    if isinstance(found, Fault):
+        return "" if found.kind == "extras" else f"which {found.message}"
+    return ""
 
 
 def metadata_problems(document: Mapping[str, Any]) -> list[Problem]:
@@ -89,4 +86,19 @@ def default_problems(document: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-ALL: Final = (entrypoint_problems, dependency_problems, metadata_problems, schema_problems, default_problems)
+def purity_problems(document: Mapping[str, Any]) -> list[Problem]:
+    """Only a pure skill has results worth recording, and one that changes notes is not pure."""
+    problems, pure, vault = [], document.get("pure"), document.get("vault")
+    if isinstance(document.get("cache"), dict) and pure is not True:
+        problems.append(
+            Problem("/cache", "is asked for by a skill that does not say it is pure", 'beside it "pure": true')
+        )
+    if pure is True and isinstance(vault, dict) and vault.get("write"):
+        problems.append(Problem("/pure", "is said by a skill that may change notes", "no vault.write, or no pure"))
+    return problems
+
+
+ALL: Final = (
+    entrypoint_problems, dependency_problems, metadata_problems, schema_problems, default_problems, fallback_problems,
+    purity_problems,
+)  # fmt: skip

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.manifest.model import ReviewRules, SkillManifest
+from orchestrator.manifest.model import OnError, ReviewRules, SkillManifest
+from orchestrator.manifest.on_error import on_error_document
 from orchestrator.schemas import thaw
 from orchestrator.strictjson import dumps_canonical
 
@@ -31,8 +32,12 @@ def manifest_document(skill: SkillManifest) -> dict[str, Any]:
         "review": _asked(skill.review),
         "metadata": thaw(skill.metadata),
     }
-    if skill.on_error:
-        document["on_error"] = skill.on_error
+    if skill.recovery != OnError():
+        document["on_error"] = on_error_document(skill.recovery)
+    if skill.pure:
+        document["pure"] = True
+    if skill.cache is not None:
+        document["cache"] = asdict(skill.cache)
     if skill.inputs_schema is not None:
         document["inputs_schema"] = thaw(skill.inputs_schema)
     if skill.output_schema is not None:

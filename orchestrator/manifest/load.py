@@ -24,7 +24,8 @@ from orchestrator.manifest import checks
 from orchestrator.manifest.code import MAX_CODE_BYTES, code_problems, decode_code
 from orchestrator.manifest.document import manifest_digest
 from orchestrator.manifest.files import Unreadable, read_beneath, read_file
-from orchestrator.manifest.model import ReviewRules, SkillManifest, VaultGrants
+from orchestrator.manifest.model import CacheRule, ReviewRules, SkillManifest, VaultGrants
+from orchestrator.manifest.on_error import on_error_of
 from orchestrator.manifest.schema import compiled_manifest_schema
 from orchestrator.sandbox.spec import Limits
 from orchestrator.schemas import copy_json, freeze
@@ -159,7 +160,7 @@ def _skill(document: Mapping[str, Any], code: _Code) -> SkillManifest:
     """``document`` has no problems. What it leaves out takes the model's defaults (the schema's: a test compares)."""
     plain = {
         key: document[key]
-        for key in ("name", "version", "description", "entrypoint", "security_level", "on_error")
+        for key in ("name", "version", "description", "entrypoint", "security_level", "pure")
         if key in document
     }
     trees = ("inputs_schema", "output_schema", "inputs", "metadata", "dependencies")
@@ -172,6 +173,8 @@ def _skill(document: Mapping[str, Any], code: _Code) -> SkillManifest:
         limits=_limits(document.get("limits", {})),
         vault=VaultGrants(**vault),
         review=_review(document.get("review", {})),
+        recovery=on_error_of(document.get("on_error", {})),
+        cache=None if "cache" not in document else CacheRule(float(document["cache"]["ttl_seconds"])),
         code_digest=hashlib.sha256(code.text.encode()).hexdigest(),
         filename=code.filename,
     )

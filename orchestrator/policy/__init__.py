@@ -5,6 +5,7 @@ from orchestrator.policy.load import default_policy_dir, load_policy
 from orchestrator.policy.policy import Policy
 from orchestrator.policy.schema import policy_schema
 from orchestrator.policy.store import CheckReport, PolicyStore, check
+from orchestrator.policy.verdicts import Verdicts
 
 __all__ = [
     "CheckReport",
@@ -13,6 +14,7 @@ __all__ = [
     "Host",
     "Policy",
     "PolicyStore",
+    "Verdicts",
     "check",
     "default_policy_dir",
     "load_policy",

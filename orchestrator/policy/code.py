@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
-from orchestrator.policy.model import CodeRules, DottedNames
+from orchestrator.policy.model import CodeRules, DottedNames, Enforcement
 from orchestrator.validation.finding import Finding
 from orchestrator.validation.names import STDLIB_MODULES
 from orchestrator.validation.rules import RULES
@@ -18,12 +18,15 @@ Judge = Callable[[str, CodeRules, DottedNames], str]
 def judge(
     findings: Iterable[Finding], level: str, code: CodeRules, dependencies: DottedNames
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """Violations and warnings. ``dependencies`` are the modules of the manifest's accepted dependencies."""
+    """Violations and warnings. ``dependencies`` are the modules of the manifest's accepted dependencies.
+
+    A violation is an error. A warning keeps the severity of its rule: being in that list says that it did not deny.
+    """
     violations: list[Finding] = []
     warnings: list[Finding] = []
     for finding in findings:
-        mode = code.rules.get(finding.rule, "deny")
         rule = RULES.get(finding.rule)
+        mode = mode_of(finding.rule, code)
         mandatory = rule is None or rule.mandatory  # a rule nobody knows cannot be loosened either
         if mode == "off" and not mandatory:
             continue
@@ -31,10 +34,17 @@ def judge(
         if judged is None:
             continue
         if mode == "warn" and not mandatory:
-            warnings.append(replace(judged, severity="warning"))
+            warnings.append(judged)
         else:
             violations.append(replace(judged, severity="error"))
     return tuple(violations), tuple(warnings)
+
+
+def mode_of(rule_id: str, code: CodeRules) -> Enforcement:
+    """What a finding of the rule leads to: what the policy says; else a warning for rules of that severity, a denial
+    for all others."""
+    rule = RULES.get(rule_id)
+    return code.rules.get(rule_id, "warn" if rule is not None and rule.severity == "warning" else "deny")
 
 
 def _against_lists(finding: Finding, level: str, code: CodeRules, dependencies: DottedNames) -> Finding | None:
@@ -84,4 +94,10 @@ def _attribute(subject: str, code: CodeRules, dependencies: DottedNames) -> str:
     return "" if subject in code.attributes_allow else "is not on the allow list [attributes]"
 
 
-_JUDGES = MappingProxyType({"ORC101": _import, "ORC201": _builtin, "ORC301": _attribute, "ORC401": _module_name})
+def _syntax(subject: str, code: CodeRules, dependencies: DottedNames) -> str:
+    return ""  # requests.judge_syntax holds it against the sandbox's Python
+
+
+_JUDGES = MappingProxyType(
+    {"ORC010": _syntax, "ORC101": _import, "ORC201": _builtin, "ORC301": _attribute, "ORC401": _module_name}
+)

@@ -17,7 +17,9 @@ from packaging.utils import canonicalize_name
 import orchestrator
 from orchestrator.errors import PolicyError, Problem
 from orchestrator.manifest.model import ReviewRules
+from orchestrator.policy.inputs import bad_inputs, input_rules
 from orchestrator.policy.model import CodeRules, Container, DottedNames, GuardRules, Parts, PoolRules, VaultRules
+from orchestrator.policy.outputs import bad_ignores, output_rules
 from orchestrator.policy.paths import path_problem
 from orchestrator.policy.policy import Policy
 from orchestrator.policy.schema import problems_of
@@ -115,7 +117,8 @@ def _profile(name: str, profiles: Mapping[str, bytes]) -> tuple[str, list[Proble
 
 def _inconsistencies(document: Mapping[str, Any]) -> list[Problem]:
     """What the schema cannot say."""
-    return [*_bad_rules(document), *_bad_sizes(document), *_bad_roots(document)]
+    judges = (_bad_rules, _bad_sizes, _bad_roots, bad_ignores, bad_inputs)
+    return [problem for judge in judges for problem in judge(document)]
 
 
 def _bad_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -165,8 +168,11 @@ def _parts(document: Mapping[str, Any], seccomp: str) -> Parts:
         review=ReviewRules(
             **{**document.get("review", {}), "outside": tuple(document.get("review", {}).get("outside", ()))}
         ),
+        inputs=input_rules(document),
+        outputs=output_rules(document),
         second_stage=document["second_stage"],
         description=document.get("description", ""),
+        enforcement=document.get("enforcement", "enforce"),
     )
 
 

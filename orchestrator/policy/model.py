@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orchestrator.manifest.model import ReviewRules
+from orchestrator.policy.inputs import InputRules
+from orchestrator.policy.outputs import OutputRules
 from orchestrator.sandbox.spec import Limits
 from orchestrator.validation.names import prefixes
 
 Enforcement = Literal["deny", "warn", "off"]
+# "audit": what the policy's lists would deny is reported, and the skill runs all the same.
+EnforcementMode = Literal["enforce", "audit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +98,7 @@ class Parts:
     pool: PoolRules
     second_stage: bool
     review: ReviewRules
+    inputs: InputRules
+    outputs: OutputRules
     description: str = ""
+    enforcement: EnforcementMode = "enforce"

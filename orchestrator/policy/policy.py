@@ -12,9 +12,12 @@ from orchestrator.manifest.model import SkillManifest
 from orchestrator.policy import requests
 from orchestrator.policy.code import judge
 from orchestrator.policy.decision import Decision, Guards, Host
-from orchestrator.policy.model import DottedNames, Parts
+from orchestrator.policy.enforcement import dependencies_in, split
+from orchestrator.policy.imports import judge_imports
+from orchestrator.policy.model import DottedNames, EnforcementMode, Parts
 from orchestrator.policy.rules import violation
 from orchestrator.sandbox.spec import SandboxSpec, VaultView
+from orchestrator.validation import contract
 from orchestrator.validation.finding import Finding
 from orchestrator.validation.names import STDLIB_MODULES, STDLIB_SUBMODULES
 from orchestrator.validation.scanner import Inspection, digest_of
@@ -28,24 +31,32 @@ class Policy:
     digest: str
     parts: Parts
 
-    def evaluate(self, skill: SkillManifest, inspection: Inspection, host: Host) -> Decision:
-        """Hold ``skill`` against this policy on this installation. Pure."""
-        parts = self.parts
-        dependencies = requests.judge_dependencies(skill.dependencies, parts.code.dependencies_allowed, host.packages)
-        in_code, warnings = judge(inspection.findings, self.level, parts.code, DottedNames(dependencies.modules))
+    def evaluate(
+        self, skill: SkillManifest, inspection: Inspection, host: Host, enforcement: EnforcementMode | None = None
+    ) -> Decision:
+        """Hold ``skill`` against this policy on this installation. Pure. ``enforcement`` replaces the policy's own."""
+        parts, mode = self.parts, enforcement or self.parts.enforcement
+        dependencies = dependencies_in(mode, skill.dependencies, parts.code, host.packages)
+        modules = DottedNames(dependencies.modules)
+        in_code, warnings = judge(_all_findings(skill, inspection, modules, host), self.level, parts.code, modules)
         asks_vault = bool(skill.vault.read or skill.vault.write)
         view, view_violations = requests.choose_view(parts.container, asks_vault, host)
-        violations = (
+        found = (
             *self._judge_identity(skill, inspection),
             *in_code,
             *requests.judge_limits(skill.limits, parts.ceilings),
             *requests.judge_vault(skill.vault, parts.vault, host),
             *dependencies.violations,
             *requests.judge_host(parts.container, host),
+            *requests.judge_syntax(inspection.findings, host),
             *view_violations,
         )
+        violations, would_deny = split(found, mode)
         if violations:
-            return Decision(False, self.level, self.digest, violations, warnings)
+            return Decision(
+                False, self.level, self.digest, violations, warnings, enforcement=mode, would_deny=would_deny,
+                inputs=parts.inputs,
+            )  # fmt: skip
         return Decision(
             True,
             self.level,
@@ -54,10 +65,14 @@ class Policy:
             spec=self.spec(host, view),
             limits=skill.limits,
             grants=skill.vault,
-            guards=self._guards(dependencies.modules),
+            guards=self._guards(dependencies.modules, audit=mode == "audit"),
             second_stage=parts.second_stage,
             forbidden=parts.vault.forbidden,
             review=(parts.review, skill.review),
+            enforcement=mode,
+            would_deny=would_deny,
+            inputs=parts.inputs,
+            outputs=parts.outputs,
         )
 
     def _judge_identity(self, skill: SkillManifest, inspection: Inspection) -> tuple[Finding, ...]:
@@ -97,14 +112,28 @@ class Policy:
         view, _ = requests.choose_view(self.parts.container, False, host)
         return self.spec(host, view)
 
-    def _guards(self, modules: frozenset[str]) -> Guards:
+    def _guards(self, modules: frozenset[str], *, audit: bool) -> Guards:
         code, guards = self.parts.code, self.parts.guards
         return Guards(
             imports=tuple(sorted({_module_of(name) for name in code.imports_allow.names} | modules)),
             denied_builtins=tuple(sorted(code.builtins_deny)),
             denied_events=guards.denied_events,
             max_opens=guards.max_opens,
+            audit=audit,
         )
+
+
+def _all_findings(
+    skill: SkillManifest, inspection: Inspection, modules: DottedNames, host: Host
+) -> tuple[Finding, ...]:
+    """What the code is, what it says about its manifest, and where its imports come from."""
+    outline = inspection.outline
+    imported = {use.name: use.line for use in outline.uses if use.name in inspection.imports}
+    return (
+        *inspection.findings,
+        *contract.judge(skill, outline),
+        *judge_imports(imported, modules, host.packages),
+    )
 
 
 def _module_of(allowed: str) -> str:

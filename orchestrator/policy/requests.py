@@ -9,19 +9,19 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from orchestrator.manifest.model import VaultGrants
+from orchestrator.manifest.requirements import Fault, FaultKind, requirement_of
 from orchestrator.policy.decision import Host
 from orchestrator.policy.model import Container, VaultRules
 from orchestrator.policy.paths import forbidden_by, is_within, path_problem
 from orchestrator.policy.rules import violation
 from orchestrator.sandbox.spec import Limits, VaultView
+from orchestrator.text import one_line
 from orchestrator.validation.finding import Finding
-
-_REQUIREMENT_CHARS = 500
 
 # Import names of distributions that do not carry their own name.
 DISTRIBUTION_MODULES: Mapping[str, tuple[str, ...]] = {
@@ -94,6 +94,20 @@ def choose_view(container: Container, asks: bool, host: Host) -> tuple[VaultView
     return "none", (violation("POL502", "vault_view", message, fix),)
 
 
+def judge_syntax(findings: Iterable[Finding], host: Host) -> Iterator[Finding]:
+    """Syntax that the scanner found (ORC010, whose subject is a version) must be known to the sandbox's Python."""
+    ours = ".".join(map(str, host.python))
+    for finding in findings:
+        if finding.rule == "ORC010" and not _is_known(finding.subject, host.python):
+            message = f"line {finding.line}: {finding.message}, the sandbox runs {ours}"
+            yield violation("POL504", finding.subject, message, f"write it in the syntax of Python {ours}")
+
+
+def _is_known(version: str, ours: tuple[int, int]) -> bool:
+    parts = version.split(".")
+    return all(part.isdecimal() for part in parts) and tuple(map(int, parts)) <= ours
+
+
 def judge_host(container: Container, host: Host) -> Iterator[Finding]:
     """What the installation itself must offer."""
     if container.landlock == "required" and not host.landlock:
@@ -115,47 +129,71 @@ class Dependencies:
     modules: frozenset[str]
 
 
-def judge_dependencies(texts: Iterable[str], allowed: frozenset[str], packages: Mapping[str, str]) -> Dependencies:
-    """PEP 508 requirements: no URLs, markers or extras; allowed by the policy; satisfied by the image as it is."""
+def judge_dependencies(
+    texts: Iterable[str], allowed: frozenset[str], packages: Mapping[str, str] | None
+) -> Dependencies:
+    """PEP 508 requirements: no options, URLs, paths, markers or extras; allowed by the policy; satisfied by the image.
+
+    ``packages`` None: nobody runs anything now, and what the image holds (POL404, POL405) is not judged.
+    """
     violations: list[Finding] = []
     modules: set[str] = set()
-    installed = {str(canonicalize_name(name)): version for name, version in packages.items()}
+    installed = None
+    if packages is not None:
+        installed = {str(canonicalize_name(name)): version for name, version in packages.items()}
     for text in texts:
-        name, found = _judge_dependency(text, allowed, installed)
-        if found is None:
-            modules.update(DISTRIBUTION_MODULES.get(name, (name.replace("-", "_"),)))
-        else:
-            violations.append(found)
+        wanted = requirement_of(text)
+        if isinstance(wanted, Fault):
+            violations.append(_faulty(text, wanted))
+            continue
+        name = canonicalize_name(wanted.name)
+        found = [*_not_allowed(name, allowed), *_not_available(name, wanted, installed)]
+        violations += found
+        if not found:
+            modules.update(modules_of(name))
     return Dependencies(tuple(violations), frozenset(modules))
 
 
-def _judge_dependency(text: str, allowed: frozenset[str], installed: Mapping[str, str]) -> tuple[str, Finding | None]:
-    plain = "write a name and versions, like 'pyyaml>=6'"
-    try:
-        wanted = Requirement(text[:_REQUIREMENT_CHARS])
-    except InvalidRequirement:
-        return "", violation("POL401", "dependencies", f"{text[:100]!r} is no PEP 508 requirement", plain)
-    name: str = canonicalize_name(wanted.name)
-    if wanted.url:
-        return name, violation("POL402", name, f"{text[:100]!r}", plain)
-    if wanted.marker or wanted.extras or len(text) > _REQUIREMENT_CHARS:
-        return name, violation("POL401", name, f"{text[:100]!r} has a marker or extras, or is too long", plain)
-    return name, _judge_availability(name, wanted, allowed, installed)
+def modules_of(distribution: str) -> tuple[str, ...]:
+    """The import names of a distribution (its normalised name)."""
+    return DISTRIBUTION_MODULES.get(distribution, (distribution.replace("-", "_"),))
 
 
-def _judge_availability(
-    name: str, wanted: Requirement, allowed: frozenset[str], installed: Mapping[str, str]
-) -> Finding | None:
+_FAULT_RULES: Mapping[FaultKind, str] = {"url": "POL402", "vcs": "POL402", "path": "POL406", "option": "POL407"}
+
+
+def _faulty(text: str, fault: Fault) -> Finding:
+    fix = "write a name and versions, like 'pyyaml>=6', of a distribution that the image holds"
+    rule = _FAULT_RULES.get(fault.kind, "POL401")
+    return violation(rule, "dependencies", f"'{one_line(text, 100)}' {fault.message}", fix)
+
+
+def _not_allowed(name: str, allowed: frozenset[str]) -> Iterator[Finding]:
     if name not in allowed and "*" not in allowed:
         fix = "do without, or have the security team add it to [imports] dependencies_allowed"
-        return violation("POL403", name, f"the policy does not allow {name}", fix)
-    if name not in installed:
-        fix = "use an image built with it (sandbox-image/requirements.txt), or do without"
-        return violation("POL404", name, f"{name} is not among the image's packages", fix)
-    if not _satisfies(wanted, installed[name]):
-        fix = f"ask for a range that includes {installed[name]}, or use an image built with another version"
-        return violation("POL405", name, f"it has {name} {installed[name]}, asked for is {str(wanted)!r}", fix)
-    return None
+        yield violation("POL403", name, f"the policy does not allow {name}", fix)
+
+
+_BUILD = "in sandbox-image/requirements.txt, with its hashes, and run `orchestrator image build`"
+
+
+def _not_available(name: str, wanted: Requirement, installed: Mapping[str, str] | None) -> Iterator[Finding]:
+    """Whether the image satisfies it; if not, which image would do."""
+    if installed is None:
+        return
+    version = installed.get(name)
+    asked = f"{name}{wanted.specifier}"
+    if version is None:
+        fix = f"do without; or pin {name} to a version that fits '{asked}' {_BUILD}"
+        yield violation("POL404", name, f"{asked} is not among the image's packages ({_held(installed)})", fix)
+    elif not _satisfies(wanted, version):
+        fix = f"ask for a range that includes {version}, like '{name}>={version}'; or pin a version that fits {_BUILD}"
+        yield violation("POL405", name, f"it has {name} {version}, asked for is '{asked}'", fix)
+
+
+def _held(installed: Mapping[str, str]) -> str:
+    shown = [f"{name} {version}" for name, version in sorted(installed.items())]
+    return one_line(", ".join(shown[:10]) + (", ..." if len(shown) > 10 else ""), 300) or "it holds none"
 
 
 def _satisfies(wanted: Requirement, version: str) -> bool:

@@ -75,6 +75,26 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewEdit:
+    """A person changed the content that a review is about. Digests are those of the change set before and after."""
+
+    review_id: str
+    at: float
+    by: str
+    former_digest: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewNote:
+    """The note in the vault that tells of a review, as we wrote it last."""
+
+    review_id: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotEntry:
     path: str
     directory: bool = False

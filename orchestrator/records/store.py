@@ -1,38 +1,21 @@
-"""``Records``: the database file, how it is opened, and every question asked of it, each in one transaction."""
+"""``Records``: what runs changed in vaults, reviews and snapshots. Each method is one transaction."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import sqlite3
-import stat
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
-from typing import Any, Final, Self
-from urllib.parse import quote
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    QueuePool,
-    Row,
-    Select,
-    create_engine,
-    event,
-    false,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, false, func, or_, select
 
-from orchestrator import forks
-from orchestrator.records.errors import RecordsError, translated
+from orchestrator.records.database import Database
+from orchestrator.records.errors import RecordsError
 from orchestrator.records.model import (
     Decision,
     Review,
+    ReviewEdit,
+    ReviewNote,
     ReviewState,
     SetState,
     Snapshot,
@@ -44,87 +27,41 @@ from orchestrator.records.tables import (
     CHANGE_SETS,
     CHANGES,
     META,
-    METADATA,
+    REVIEW_EDITS,
+    REVIEW_NOTES,
     REVIEWS,
     SNAPSHOT_ENTRIES,
     SNAPSHOTS,
-    VERSION,
-    VERSION_KEY,
 )
-
-BUSY_SECONDS: Final = 10.0
-_BEGIN: Final = "sqlite_begin"  # our execution option: the statement that begins a transaction
 
 
 class Records:
-    """Thread-safe, usable from several processes at once, and across a fork: the child makes connections of its own.
+    """Change sets, reviews and snapshots, in a ``Database``, which says what its errors are. What a method stored is
+    on the disk when it returns; after an exception nothing of the call has been stored."""
 
-    What a method stored is on the disk when it returns. Every method raises ``RecordsError`` if the database is
-    locked for longer than ``busy_seconds``, full, unreadable or closed; text that is not valid as UTF-8 (a lone
-    surrogate) is a ``UnicodeEncodeError``. Either way nothing of the call has been stored.
-    """
-
-    def __init__(self, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        """Open the SQLite file, or create it (mode 0600; its directory must exist).
-
-        ``RecordsError``: it is a symbolic link, no database of ours, broken, or of a later release.
-        """
-        self._path = path.absolute()
-        self._closed = False
-        self._file: tuple[int, int] | None = None  # once it is known to be ours
-        self._engine = _engine_at(self._path, busy_seconds)
-        self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        forks.watch(self)
-        with translated(self._path):
-            if not os.path.lexists(self._path):
-                _create(self._path, busy_seconds)
-            _require_regular(self._path)
-            self._require_version()
-            if stat.S_IMODE(self._path.stat().st_mode) != 0o600:
-                self._path.chmod(0o600)
-            found = self._path.lstat()
-            self._file = found.st_dev, found.st_ino
-
-    def close(self) -> None:
-        """Idempotent. Calls under way in other threads finish."""
-        self._closed = True
-        self._engine.dispose()
-
-    def after_fork_in_child(self) -> None:
-        """SQLite's connections are not to be used, nor closed, on the other side of a fork."""
-        self._engine.dispose(close=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     # Change sets
 
     def add_set(self, stored: StoredSet) -> None:
         """``RecordsError`` if the run has one already."""
-        changes = [
-            {"run_id": stored.run_id, "position": position, **_values(change)}
-            for position, change in enumerate(stored.changes)
-        ]
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(CHANGE_SETS.insert().values(_values(stored, without="changes")))
-            if changes:
-                connection.execute(CHANGES.insert(), changes)
+            _add_changes(connection, stored.run_id, stored.changes)
 
     def set_of(self, run_id: str) -> StoredSet | None:
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             found = _sets(connection, select(CHANGE_SETS.c.run_id).where(CHANGE_SETS.c.run_id == run_id))
         return found[0] if found else None
 
     def mark_set(self, run_id: str, state: SetState, note: str = "") -> None:
         """Set the state, and the note unless it is "". ``RecordsError`` if the run has no set."""
         values = {"state": state, "note": note} if note else {"state": state}
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             done = connection.execute(CHANGE_SETS.update().where(CHANGE_SETS.c.run_id == run_id).values(values))
             if not done.rowcount:
-                raise RecordsError(f"the records {self._path} have no change set of run {run_id}")
+                raise RecordsError(f"{self._database.name} have no change set of run {run_id}")
 
     def sets(self, *, vault: str | None = None, path: str | None = None, limit: int = 100) -> list[StoredSet]:
         """Newest first. With ``path``: those with a change at or below it, or moved from there; "." is the vault.
@@ -136,7 +73,7 @@ class Records:
             touched = or_(_at_or_below(CHANGES.c.path, path), _at_or_below(CHANGES.c.moved_from, path))
             chosen = chosen.where(CHANGE_SETS.c.run_id.in_(select(CHANGES.c.run_id).where(touched)))
         newest = chosen.order_by(CHANGE_SETS.c.created_at.desc(), CHANGE_SETS.c.run_id.desc()).limit(limit)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return _sets(connection, newest)
 
     def prunable(self, older_than: float) -> list[StoredSet]:
@@ -145,7 +82,7 @@ class Records:
         chosen = select(CHANGE_SETS.c.run_id).where(
             CHANGE_SETS.c.created_at < older_than, CHANGE_SETS.c.state != "held"
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return _sets(connection, chosen)[::-1]
 
     def referenced(self) -> set[str]:
@@ -157,24 +94,43 @@ class Records:
             select(CHANGES.c.before_sha256).where(kept),
             select(SNAPSHOT_ENTRIES.c.sha256),
         )
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return {sha256 for query in queries for sha256 in connection.scalars(query.distinct()) if sha256}
 
     def forget_set(self, run_id: str) -> None:
         """With its changes; reviews stay. Idempotent."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(CHANGE_SETS.delete().where(CHANGE_SETS.c.run_id == run_id))
+
+    def forget_older(self, than: float) -> None:
+        """Change sets made before ``than`` (Unix seconds), but none that is held; reviews decided before."""
+        old = (CHANGE_SETS.c.created_at < than) & (CHANGE_SETS.c.state != "held")
+        with self._database.writing() as connection:
+            connection.execute(CHANGE_SETS.delete().where(old))
+            connection.execute(REVIEWS.delete().where(REVIEWS.c.state != "pending", REVIEWS.c.decided_at < than))
+
+    def due(self, name: str, *, at: float, every_seconds: float) -> bool:
+        """Whether ``name`` was not due in the time before ``at`` (Unix seconds): of several callers one gets True. A
+        moment later than ``at`` that is remembered came from a wrong clock, and does not count."""
+        mark = META.c.key == name
+        with self._database.writing() as connection:
+            last = connection.scalar(select(META.c.value).where(mark))
+            if last is not None and at - every_seconds < float(last) <= at:
+                return False
+            connection.execute(META.delete().where(mark))
+            connection.execute(META.insert().values(key=name, value=repr(at)))
+            return True
 
     # Reviews
 
     def add_review(self, review: Review) -> None:
         """``RecordsError`` if there is one of that id, or its manifest is not made of JSON values."""
         values = _values(review) | {"reasons": list(review.reasons), "manifest": dict(review.manifest)}
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(REVIEWS.insert().values(values))
 
     def review(self, id: str) -> Review | None:
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(REVIEWS).where(REVIEWS.c.id == id)).one_or_none()
         return None if row is None else _review(row)
 
@@ -185,18 +141,77 @@ class Records:
             query = query.where(REVIEWS.c.vault == vault)
         if state is not None:
             query = query.where(REVIEWS.c.state == state)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [_review(row) for row in connection.execute(query)]
 
-    def decide(self, id: str, state: Decision, *, by: str, comment: str = "", at: float) -> bool:
+    def decide(
+        self,
+        id: str,
+        state: Decision,
+        *,
+        by: str,
+        comment: str = "",
+        at: float,
+        digest: str = "",
+        set_state: SetState | None = None,
+    ) -> bool:
         """Whether this call decided it: only a pending review changes, so of several callers exactly one gets True.
 
-        ``expires_at`` is not looked at. False also if there is no such review.
+        ``digest``: and only if it is about that change set. ``set_state`` is what its held change set, if there is
+        one, becomes in the same transaction, with ``comment`` as its note unless that is "". ``expires_at`` is not
+        looked at. False also if there is no such review.
         """
-        pending = REVIEWS.update().where(REVIEWS.c.id == id, REVIEWS.c.state == "pending")
-        with self._writing() as connection:
-            done = connection.execute(pending.values(state=state, decided_by=by, comment=comment, decided_at=at))
+        chosen = REVIEWS.update().where(REVIEWS.c.id == id, REVIEWS.c.state == "pending")
+        if digest:
+            chosen = chosen.where(REVIEWS.c.digest == digest)
+        with self._database.writing() as connection:
+            done = connection.execute(chosen.values(state=state, decided_by=by, comment=comment, decided_at=at))
+            if done.rowcount == 1 and set_state is not None:
+                values = {"state": set_state, "note": comment} if comment else {"state": set_state}
+                connection.execute(_held_set_of(id).values(values))
             return done.rowcount == 1
+
+    def amend(self, edit: ReviewEdit, changes: Sequence[StoredChange]) -> bool:
+        """Put ``changes`` in the place of what a pending review is about, and note who did: all of that, or nothing.
+
+        False, and nothing is changed, when the review is decided, or is not about ``edit.former_digest`` any more:
+        of several callers that saw the same set exactly one gets True. ``RecordsError`` if its change set is not held.
+        """
+        pending = REVIEWS.update().where(
+            REVIEWS.c.id == edit.review_id, REVIEWS.c.state == "pending", REVIEWS.c.digest == edit.former_digest
+        )
+        earlier = select(func.count()).select_from(REVIEW_EDITS).where(REVIEW_EDITS.c.review_id == edit.review_id)
+        with self._database.writing() as connection:
+            if not connection.execute(pending.values(digest=edit.digest)).rowcount:
+                return False
+            held = _held_set_of(edit.review_id).where(CHANGE_SETS.c.digest == edit.former_digest)
+            if not connection.execute(held.values(digest=edit.digest)).rowcount:
+                raise RecordsError(f"{self._database.name} do not hold the changes of review {edit.review_id}")
+            run_id = connection.scalar(select(REVIEWS.c.run_id).where(REVIEWS.c.id == edit.review_id))
+            connection.execute(CHANGES.delete().where(CHANGES.c.run_id == run_id))
+            _add_changes(connection, run_id, changes)
+            row = _values(edit) | {"position": connection.scalar(earlier)}
+            connection.execute(REVIEW_EDITS.insert().values(row))
+            return True
+
+    def edits(self, review_id: str) -> list[ReviewEdit]:
+        """Who changed what a review is about, oldest first."""
+        columns = [column for column in REVIEW_EDITS.c if column.name != "position"]
+        query = select(*columns).where(REVIEW_EDITS.c.review_id == review_id).order_by(REVIEW_EDITS.c.position)
+        with self._database.reading() as connection:
+            return [ReviewEdit(**row._asdict()) for row in connection.execute(query)]
+
+    def put_note(self, note: ReviewNote) -> None:
+        """Remember where the note about a review is and what we wrote, in the place of what was remembered."""
+        with self._database.writing() as connection:
+            connection.execute(REVIEW_NOTES.delete().where(REVIEW_NOTES.c.review_id == note.review_id))
+            connection.execute(REVIEW_NOTES.insert().values(_values(note)))
+
+    def note_of(self, review_id: str) -> ReviewNote | None:
+        with self._database.reading() as connection:
+            found = connection.execute(select(REVIEW_NOTES).where(REVIEW_NOTES.c.review_id == review_id))
+            row = found.one_or_none()
+        return None if row is None else ReviewNote(**row._asdict())
 
     # Snapshots
 
@@ -204,7 +219,7 @@ class Records:
         """``RecordsError`` if there is one of that id, or two entries have the same path."""
         values = _values(snapshot, without="entries") | {"roots": list(snapshot.roots)}
         entries = [{"snapshot_id": snapshot.id, **_values(entry)} for entry in snapshot.entries]
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(SNAPSHOTS.insert().values(values))
             if entries:
                 connection.execute(SNAPSHOT_ENTRIES.insert(), entries)
@@ -212,13 +227,13 @@ class Records:
     def snapshots(self) -> list[Snapshot]:
         """Newest first, without their entries."""
         newest = select(SNAPSHOTS).order_by(SNAPSHOTS.c.created_at.desc(), SNAPSHOTS.c.id.desc())
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [_snapshot(row) for row in connection.execute(newest)]
 
     def snapshot(self, id: str) -> Snapshot | None:
         columns = [column for column in SNAPSHOT_ENTRIES.c if column.name != "snapshot_id"]
         inside = select(*columns).where(SNAPSHOT_ENTRIES.c.snapshot_id == id).order_by(SNAPSHOT_ENTRIES.c.path)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(SNAPSHOTS).where(SNAPSHOTS.c.id == id)).one_or_none()
             if row is None:
                 return None
@@ -226,107 +241,20 @@ class Records:
 
     def forget_snapshot(self, id: str) -> None:
         """With its entries. Idempotent."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(SNAPSHOTS.delete().where(SNAPSHOTS.c.id == id))
 
-    # Transactions
 
-    @contextmanager
-    def _transaction(self, engine: Engine) -> Iterator[Connection]:
-        if self._closed:
-            raise RecordsError(f"the records {self._path} are closed")
-        with translated(self._path):
-            now = self._path.lstat()
-        if self._file not in (None, (now.st_dev, now.st_ino)):  # a kept connection would go on writing to the old one
-            raise RecordsError(f"the records {self._path} were replaced by another file", hint="start again to use it")
-        with translated(self._path), engine.begin() as connection:
-            yield connection
-
-    def _reading(self) -> AbstractContextManager[Connection]:
-        return self._transaction(self._engine)
-
-    def _writing(self) -> AbstractContextManager[Connection]:
-        """Takes the write lock at once: a transaction that read first could not wait for it any more."""
-        return self._transaction(self._writer)
-
-    def _require_version(self) -> None:
-        with self._reading() as connection:
-            found = connection.scalar(select(META.c.value).where(META.c.key == VERSION_KEY))
-        if found == str(VERSION):
-            return
-        if found is not None and found.isdecimal() and int(found) > VERSION:
-            message = f"the records {self._path} are of version {found}; this release knows versions up to {VERSION}"
-            raise RecordsError(message, hint="use the release that wrote them, or a later one")
-        raise RecordsError(f"the records {self._path} have no valid schema version", hint="restore a backup")
+def _add_changes(connection: Connection, run_id: str | None, changes: Sequence[StoredChange]) -> None:
+    rows = [{"run_id": run_id, "position": position, **_values(each)} for position, each in enumerate(changes)]
+    if rows:
+        connection.execute(CHANGES.insert(), rows)
 
 
-def _engine_at(path: Path, busy_seconds: float) -> Engine:
-    """A few connections are kept, since opening and closing one costs more than a transaction (3 ms against 1).
-
-    Python's own handling of transactions is off (``isolation_level``); it would leave reads outside of any.
-    """
-    uri = f"file:{quote(os.fsencode(path))}?mode=rw"  # rw: never create, so a file that vanished is noticed
-
-    def connected() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
-        )  # one thread at a time: SQLAlchemy's pool sees to that
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")  # less would lose the last commits in a power cut
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    engine = create_engine("sqlite+pysqlite://", creator=connected, poolclass=QueuePool, pool_size=2, max_overflow=-1)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
-
-
-def _create(path: Path, busy_seconds: float) -> None:
-    """Make the database under another name, then link it: nobody ever sees one that is half made.
-
-    Should another process have been faster, its database stays.
-    """
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    try:
-        _fill(fresh, busy_seconds)
-        with suppress(FileExistsError):
-            path.hardlink_to(fresh)
-    finally:
-        fresh.unlink()
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _fill(path: Path, busy_seconds: float) -> None:
-    engine = _engine_at(path, busy_seconds)
-    raw = engine.raw_connection()
-    try:
-        raw.cursor().execute("PRAGMA journal_mode = WAL")  # is kept in the file; not possible inside a transaction
-    finally:
-        raw.close()
-    with engine.begin() as connection:
-        METADATA.create_all(connection)
-        connection.execute(META.insert().values(key=VERSION_KEY, value=str(VERSION)))
-    engine.dispose()
-
-
-def _require_regular(path: Path) -> None:
-    """Looks without opening: closing any descriptor of the file would drop the locks SQLite has on it."""
-    mode = path.lstat().st_mode
-    if not stat.S_ISREG(mode):
-        what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-        raise RecordsError(f"the records {path} are {what}", hint="put the file itself there, or name another path")
+def _held_set_of(review_id: str) -> Update:
+    """An update of the change set that a review is about, where it is held."""
+    run = select(REVIEWS.c.run_id).where(REVIEWS.c.id == review_id).scalar_subquery()
+    return CHANGE_SETS.update().where(CHANGE_SETS.c.run_id == run, CHANGE_SETS.c.state == "held")
 
 
 def _at_or_below(column: ColumnElement[Any], path: str) -> ColumnElement[bool]:
@@ -361,6 +289,6 @@ def _snapshot(row: Row[Any], entries: tuple[SnapshotEntry, ...] = ()) -> Snapsho
 
 
 def _values(
-    record: StoredSet | StoredChange | Review | Snapshot | SnapshotEntry, *, without: str = ""
+    record: StoredSet | StoredChange | Review | ReviewEdit | ReviewNote | Snapshot | SnapshotEntry, *, without: str = ""
 ) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record) if field.name != without}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from orchestrator.errors import PolicyError
 from orchestrator.manifest.model import SkillManifest
 from orchestrator.policy.decision import Decision
+from orchestrator.policy.enforcement import noted_by_guards
 from orchestrator.results.classify import Report, Verdict
 from orchestrator.results.model import RunResult, Status, Timings, Usage
 from orchestrator.sandbox.outcome import FinalReport, Outcome
@@ -30,15 +31,22 @@ def denied_result(run_id: str, skill: SkillManifest, decision: Decision, timings
         skill=f"{skill.name}@{skill.version}",
         level=decision.level,
         status=Status.DENIED,
-        reason=one_line(f"the {decision.level} policy denies it: {first}{more}", 2000)
+        reason=one_line(f"{_who_denies(first, decision.level)}: {first}{more}", 2000)
         if first
         else "the policy denies it",
         violations=decision.violations,
         warnings=decision.warnings,
+        enforcement=decision.enforcement,
+        would_deny=decision.would_deny,
         policy_digest=decision.policy_digest,
         manifest_digest=skill.digest,
         timings=timings,
     )
+
+
+def _who_denies(finding: Finding, level: str) -> str:
+    """REG and SES are the registry's and a session's rules."""
+    return "it may not run" if finding.rule.startswith(("REG", "SES")) else f"the {level} policy denies it"
 
 
 def landing_verdict(landed: Landed, verdict: Verdict) -> Verdict:
@@ -63,7 +71,16 @@ def _usage(final: FinalReport | None) -> Usage:
         pids_peak=final.pids_peak,
         bytes_written=final.bytes_written,
         file_opens=final.file_opens,
+        write_opens=final.write_opens,
+        connection_attempts=final.connection_attempts,
     )
+
+
+def _would_deny(decision: Decision, final: FinalReport | None) -> tuple[Finding, ...]:
+    """What the policy said before the run, and what the guards noted during it: the latter is the executor's word."""
+    if decision.enforcement != "audit" or final is None:
+        return decision.would_deny
+    return (*decision.would_deny, *noted_by_guards(final.guard_notes, decision.would_deny))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,8 @@ class Parts:
     warm: bool
     image_id: str
     dry: bool = False
+    blocked: tuple[Finding, ...] = ()  # why the output is withheld
+    warnings: tuple[Finding, ...] = ()  # about the output
 
 
 def cancelled_parts(image_id: str) -> Parts:
@@ -108,8 +127,10 @@ def run_result(run_id: str, skill: SkillManifest, decision: Decision, parts: Par
         warm=parts.warm,
         exit_code=None if final is None else final.exit_code,
         signal=None if final is None else final.signal,
-        violations=parts.landed.refused,
-        warnings=decision.warnings,
+        violations=(*parts.blocked, *parts.landed.refused),
+        warnings=(*decision.warnings, *parts.warnings, *parts.landed.warnings),
+        enforcement=decision.enforcement,
+        would_deny=_would_deny(decision, final),
         policy_digest=decision.policy_digest,
         image_id=parts.image_id,
         manifest_digest=skill.digest,

@@ -34,8 +34,9 @@ FAILURES = frozenset(Status) - {Status.SUCCEEDED, Status.HELD, Status.CONFLICT, 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Measured by the supervisor (PID 1), which the skill cannot reach, save ``file_opens``: counted by the
-    executor's audit hook, so a skill that breaks out of Python can falsify that one."""
+    """Measured by the supervisor (PID 1), which the skill cannot reach, save ``file_opens``, ``write_opens`` (of those,
+    to write) and ``connection_attempts``: counted by the executor's audit hook, so a skill that breaks out of Python
+    can falsify these."""
 
     wall_seconds: float = 0.0
     user_cpu_seconds: float = 0.0
@@ -44,6 +45,8 @@ class Usage:
     pids_peak: int = 0
     bytes_written: int = 0
     file_opens: int = 0
+    write_opens: int = 0
+    connection_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,30 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class SkillError:
-    """The exception a skill ended with, as told by the executor: untrusted text, capped."""
+    """What a run that failed ended with: the skill's exception, as told by the executor (untrusted text, capped), or
+    else the status as ``type`` and the reason as ``message``.
+
+    ``time`` is when it was found (Unix seconds), ``skill`` is "name@version". ``inputs`` have the structure of what the
+    run was given; long strings are cut and secrets taken out. ``traceback`` has the skill's own frames, and is there
+    only with the setting ``log_level`` "verbose".
+    """
 
     type: str
     message: str
     traceback: str = ""
+    time: float = 0.0
+    skill: str = ""
+    inputs: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackOf:
+    """The run that a fallback stands in for: its skill ("name@version"), id and ending."""
+
+    skill: str
+    run_id: str
+    status: Status
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,13 @@ class RunResult:
     committed: bool = False  # the changes are in the vault; False too where there are none
     diff: str = ""  # of changes that are not in the vault: a dry run's, held ones, ones in conflict. Escaped
     review: str = ""  # id of the review item that this run left
-    attempts: int = 1  # more where ``on_conflict="retry"`` ran it again
+    attempts: int = 1  # more where ``on_conflict="retry"`` or the manifest's ``on_error`` ran it again
+    attempt_reasons: tuple[str, ...] = ()  # why each attempt but the last was not the last
+    degraded: bool = False  # not what was asked for: the manifest's fallback stands in
+    fallback_of: FallbackOf | None = None  # this is another skill's run, in the place of that one
+    fallback_value: Any = None  # of a degraded run that failed: the manifest's constant. See ``or_fallback``
+    cached: bool = False  # nothing ran: the recorded output of a pure skill's run stands here
+    cached_run_id: str = ""  # of that run
     usage: Usage = field(default_factory=Usage)
     timings: Timings = field(default_factory=Timings)
     warm: bool = False
@@ -89,6 +117,8 @@ class RunResult:
     signal: int | None = None
     violations: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    enforcement: str = "enforce"  # "audit": the policy was tried, not enforced
+    would_deny: tuple[Finding, ...] = ()  # in audit mode: what it would have denied, before the run and during it
     policy_digest: str = ""
     image_id: str = ""
     manifest_digest: str = ""
@@ -102,6 +132,13 @@ class RunResult:
         if not self.ok:
             raise SkillFailed(f"{self.skill}: {self.status}: {self.reason}", self)
         return self
+
+    def or_fallback(self, default: Any = None) -> Any:
+        """The output of a run that went well (a fallback skill's too); else the manifest's constant; else ``default``.
+        Never raises."""
+        if self.status in (Status.SUCCEEDED, Status.HELD):
+            return self.output
+        return self.fallback_value if self.degraded else default
 
     def to_dict(self) -> Mapping[str, Any]:
         """Plain JSON-ready values."""

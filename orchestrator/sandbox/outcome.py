@@ -77,8 +77,15 @@ class FinalReport:
     pids_peak: int
     bytes_written: int
     file_opens: int
+    write_opens: int = 0  # these three and file_opens are the executor's word
+    connection_attempts: int = 0
+    guard_notes: tuple[str, ...] = ()  # "kind name": what the guards let through in audit mode
 
 
+MAX_NOTES: Final = 64
+MAX_NOTE_CHARACTERS: Final = 200
+_COUNTED: Final = ("write_opens", "connection_attempts")
+_OPTIONAL: Final = frozenset({*_COUNTED, "guard_notes"})  # an image of before does not send them
 _INTEGERS: Final = ("memory_peak_bytes", "oom_kills", "pids_peak", "bytes_written", "file_opens")
 _SECONDS: Final = ("wall_seconds", "user_cpu_seconds", "system_cpu_seconds")
 
@@ -89,22 +96,33 @@ def _require(condition: bool, what: str) -> None:
 
 
 def parse_final(payload: bytes) -> FinalReport:
-    """The FINAL payload, or ``ProtocolError``. Every field must be there, of its type and in its range."""
+    """The FINAL payload, or ``ProtocolError``. Every field must be of its type and in its range; all but those that
+    have a default must be there."""
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
         raise ProtocolError("the supervisor's final frame is not JSON") from None
-    _require(isinstance(document, dict) and document.keys() == FinalReport.__dataclass_fields__.keys(), "keys")
+    known = FinalReport.__dataclass_fields__.keys()
+    _require(isinstance(document, dict) and known - _OPTIONAL <= document.keys() <= known, "keys")
     _require(type(document["cause"]) is str and document["cause"] in CAUSES, "cause")
     _require(type(document["started"]) is bool and type(document["setup_error"]) is str, "started")
     for name in ("exit_code", "signal"):
         value = document[name]
         _require(value is None or (type(value) is int and 0 <= value <= 255), name)
-    for name in _INTEGERS:
-        _require(type(document[name]) is int and 0 <= document[name] < 2**63, name)
+    for name in (*_INTEGERS, *_COUNTED):
+        value = document.get(name, 0)
+        _require(type(value) is int and 0 <= value < 2**63, name)
     for name in _SECONDS:
         _require(type(document[name]) in (int, float) and 0 <= document[name] < 1e9, name)
-    return FinalReport(**document)
+    return FinalReport(**{**document, "guard_notes": _notes(document.get("guard_notes", []))})
+
+
+def _notes(notes: object) -> tuple[str, ...]:
+    found = notes if isinstance(notes, list) else []
+    _require(found is notes and len(found) <= MAX_NOTES, "guard_notes")
+    for note in found:
+        _require(type(note) is str and 0 < len(note) <= MAX_NOTE_CHARACTERS, "guard_notes")
+    return tuple(found)
 
 
 @dataclass(slots=True)

@@ -39,6 +39,11 @@ class Pattern:
     def found_in(self, text: str) -> bool:
         return self._program.search(text) is not None
 
+    def first_in(self, text: str) -> str:
+        """The first match, "" for none (and for an empty one)."""
+        match = self._program.search(text)
+        return "" if match is None else str(match.group(0))
+
     def cost(self, text: str) -> int:
         """Work units (see ``keywords``) that a search of ``text`` takes at worst."""
         return 1 + len(text) * self._size // _STEPS_PER_UNIT

@@ -2,13 +2,17 @@
 
 Sources: the ``inspect`` documentation ("Types and members"), the tables of RestrictedPython and the standard library
 itself (``STDLIB_NOT_MODULES`` and ``STDLIB_SUBMODULES`` were measured on CPython 3.11, 3.12 and 3.13 by importing every
-public module; ``tests/unit/validation_scan/test_names.py`` measures again on the interpreter at hand).
+public module; ``tests/unit/validation_scan/test_scan_stdlib.py`` measures again on the interpreter at hand).
 """
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 import sys
+
+from orchestrator.validation.stdlib import STDLIB
 
 
 def words(text: str) -> frozenset[str]:
@@ -18,17 +22,8 @@ def words(text: str) -> frozenset[str]:
 
 DUNDER = re.compile(r"__\w+__\Z")
 
-# Top-level modules of the standard library: this interpreter's, and those of newer ones.
-STDLIB_MODULES = frozenset(sys.stdlib_module_names) | {
-    "_interpchannels",
-    "_interpqueues",
-    "_interpreters",
-    "_pyrepl",
-    "_remote_debugging",
-    "annotationlib",
-    "compression",
-    "profiling",
-}
+# Top-level modules of the standard library: of every version known (stdlib.py), and this interpreter's.
+STDLIB_MODULES = frozenset(sys.stdlib_module_names) | frozenset(STDLIB)
 
 # Attributes that lead from a value to a frame, its code or its class hierarchy. None has a use in a skill.
 INTROSPECTION_ATTRIBUTES = words(
@@ -43,6 +38,7 @@ INTROSPECTION_ATTRIBUTES = words(
     func_globals func_code func_closure func_defaults im_func im_self im_class
     mro cell_contents
     _getframe _getframemodulename _current_frames _current_exceptions _module _flavour _mro_entries
+    _evaluate _eval_type _convert_ _get_protocol_attrs _dump_registry
     """
 )
 
@@ -50,7 +46,8 @@ INTROSPECTION_ATTRIBUTES = words(
 # reach them through an attribute of an object whose type the scanner cannot know.
 MODULES_BEHIND_OBJECTS = words(
     """
-    os sys subprocess builtins bltns importlib ctypes posix nt gc inspect marshal pickle runpy pty posixpath
+    os sys subprocess builtins bltns stdlib_re bltn_open importlib ctypes posix nt gc inspect marshal pickle runpy pty
+    posixpath
     _os _sys _io _thread _threading _subprocess _builtins _imp _warnings _weakref _signal _socket _posixsubprocess
     """
 )
@@ -106,29 +103,100 @@ STDLIB_SUBMODULES = words(
     """
 )
 
+# Names by which a standard module hands out what belongs to another one (measured on 3.11, 3.12 and 3.13 by identity).
+RE_EXPORTS = {
+    "asyncio.timeouts.TracebackType": "types.TracebackType",
+    "collections.abc.FunctionType": "types.FunctionType",
+    "contextlib.MethodType": "types.MethodType",
+    "dataclasses.FunctionType": "types.FunctionType",
+    "pathlib.attrgetter": "operator.attrgetter",
+    # of the distribution of that name, which has functions of its own that do the same
+    "typing_extensions.ForwardRef": "typing.ForwardRef",
+    "typing_extensions.evaluate_forward_ref": "typing.evaluate_forward_ref",
+    "typing_extensions.get_type_hints": "typing.get_type_hints",
+}
+
+# Modules of which a policy may allow parts, and whose other parts are the first aim of an attack: an import of one of
+# them is justified by what the program uses of it.
+IMPORTED_FOR_PARTS = frozenset({"os", "threading", "asyncio", "concurrent", "codecs", "platform"})
+
 # Dotted callables that take an attribute's name: their literal arguments are read as attributes.
 ATTRIBUTE_GETTERS = frozenset({"operator.attrgetter", "operator.methodcaller"})
 # Builtins that do. `hasattr` is not one: it answers with a bool and hands nothing out.
 ATTRIBUTE_BUILTINS = frozenset({"getattr", "setattr", "delattr"})
+# Methods of ``object`` that do the same.
+ATTRIBUTE_METHODS = frozenset({"__getattribute__", "__setattr__", "__delattr__"})
+# Functions that copy attributes by name, and their arguments that hold the names: position, keyword.
+ATTRIBUTE_COPIERS = {
+    "functools.update_wrapper": ((2, "assigned"), (3, "updated")),
+    "functools.wraps": ((1, "assigned"), (2, "updated")),
+}
+# Functions and methods that take a mapping's key.
+KEY_TAKERS = words("get pop setdefault getitem setitem delitem itemgetter __getitem__ __setitem__ __delitem__")
 
 # Dunder attributes of a module that tell only about itself.
 MODULE_DUNDERS = frozenset({"__name__", "__doc__", "__version__", "__author__", "__all__"})
 # Dunder names that a program may bind or read at module or function level.
 PLAIN_DUNDER_NAMES = frozenset(
-    {"__name__", "__doc__", "__file__", "__all__", "__version__", "__author__", "__debug__", "__license__", "__date__"}
+    {
+        "__name__",
+        "__doc__",
+        "__file__",
+        "__all__",
+        "__version__",
+        "__author__",
+        "__debug__",
+        "__license__",
+        "__date__",
+        "__email__",
+        "__status__",
+        "__maintainer__",
+        "__copyright__",
+        "__credits__",
+        "__title__",
+        "__description__",
+    }
 )
 # Keys that turn a namespace dict into power: `__builtins__["__import__"]`, `namespace["__globals__"]`.
 POWER_KEYS = words(
     """
     __import__ __builtins__ __globals__ __loader__ __spec__ __subclasses__ __code__ __closure__ __build_class__
-    __getattribute__ __bases__ __base__ __mro__
+    __getattribute__ __bases__ __base__ __mro__ __self__ __reduce__ __reduce_ex__ __traceback__ __func__ __wrapped__
     """
 )
+# Names whose binding in a class body changes what the interpreter's own machinery reads or runs: string annotations
+# are evaluated, and a dataclass or a wrapper copies attributes by name.
+CLASS_POWERS = POWER_KEYS - {"__getattribute__", "__reduce__", "__reduce_ex__", "__wrapped__"} | {
+    "__annotations__",
+    "__annotate__",
+    "__dict__",
+    "__defaults__",
+    "__kwdefaults__",
+}
+# Attributes that may be read but not replaced: what is put there is evaluated or called by others.
+NOT_ASSIGNABLE = frozenset({"__annotations__", "__annotate__", "__dataclass_fields__", "__members__"})
+# Private names of the standard library that are its public interface, or harmless and common.
+PRIVATE_BUT_PUBLIC = words(
+    """
+    _asdict _replace _fields _make _field_defaults _field_types _value_ _name_ _missing_ _generate_next_value_ _ignore_
+    _order_ _value2member_map_ _member_map_ _member_names_ _sections _actions _
+    """
+)
+# Strings that, in a program which names attributes by data, are the other half of an evasion.
+POWER_STRINGS = POWER_KEYS | INTROSPECTION_ATTRIBUTES | PROCESS_ATTRIBUTES | {"__dict__", "system", "_os", "_sys"}
+# What an assembled string spells when somebody has something to hide: no honest program puts these together.
+ASSEMBLED_WORDS = POWER_STRINGS | words(
+    """
+    eval exec compile globals getattr setattr breakpoint __class__ __init__ __name__ __subclasshook__ __init_subclass__
+    os sys subprocess builtins importlib ctypes pickle marshal socket posix environ popen
+    """
+)
+# Builtins, keywords and modules: what a name made of look-alike letters wants to be taken for.
+WELL_KNOWN = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | STDLIB_MODULES
 
 # What to write instead, by module (the longest dotted prefix counts).
 MODULE_ADVICE = {
-    "os": "use pathlib for paths, files and directories; a skill has no environment or processes of its own",
-    "os.path": "use pathlib.Path: joinpath, name, suffix, exists(), is_dir()",
+    "os": "use pathlib, or the functions of os for paths and files; a skill has no environment or processes of its own",
     "sys": "return a value or raise an exception; the inputs are arguments of the entrypoint",
     "subprocess": "there are no programs to start in the sandbox; do the work in Python",
     "multiprocessing": "there are no child processes in the sandbox; do the work in one",
@@ -176,6 +244,11 @@ BUILTIN_ADVICE = {
     "setattr": "assign to the attribute by name",
     "delattr": "use `del value.attribute`",
 }
+
+
+def canonical(dotted: str) -> str:
+    """The name of what ``dotted`` is, where a standard module re-exports it."""
+    return RE_EXPORTS.get(dotted, dotted)
 
 
 def is_dunder(name: str) -> bool:

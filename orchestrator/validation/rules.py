@@ -5,7 +5,7 @@ well do - import a module, name a builtin - which the policy's lists judge by th
 is a denial by itself, unless the policy sets it to ``warn`` or ``off``. ``mandatory`` rules mean that the scanner could
 not see the whole program: no policy can loosen them.
 
-Which rules apply to which syntax is in checks.py; what a level makes of them is in orchestrator/policy/.
+Which rules apply to which syntax is in checks/; what a level makes of them is in orchestrator/policy/.
 """
 
 from __future__ import annotations
@@ -68,6 +68,26 @@ _RULES = (
         "editors and Python disagree on where lines end, so code can hide in a comment",
         "end lines with LF; in a string write the character as an escape",
     ),
+    Rule(
+        "ORC008",
+        "the scan did not finish",
+        "code that was not examined to its end is not run",
+        "try again; if it stays, split the program or make it simpler",
+        mandatory=True,
+    ),
+    Rule(
+        "ORC009",
+        "look-alike name",
+        "letters of another script make one name pass for another (CVE-2021-42694)",
+        "write the whole name in one script",
+    ),
+    Rule("ORC010", "syntax of a later Python", "the sandbox's Python may be older", "", severity="info"),
+    Rule(
+        "ORC011",
+        "invisible character",
+        "what nobody sees can hide a difference between two names, or data",
+        "remove it; in a string write it as an escape such as \\u200b",
+    ),
     # 1xx: imports
     Rule("ORC101", "import", "modules are the way to everything outside the program", "", severity="info"),
     Rule(
@@ -89,6 +109,12 @@ _RULES = (
         "underscore names are the unguarded inside of a module",
         "use the module's public names",
     ),
+    Rule(
+        "ORC106",
+        "powerful module imported and not used",
+        "os and its like are allowed for what a program is seen to use of them",
+        "remove the import, or name what is used: os.path.join(...)",
+    ),
     # 2xx: builtins
     Rule("ORC201", "name from builtins", "some builtins run text as code or expose namespaces", "", severity="info"),
     Rule(
@@ -108,6 +134,18 @@ _RULES = (
         "interpreter's name as a key",
         "it takes power out of a namespace dict",
         "use another key",
+    ),
+    Rule(
+        "ORC205",
+        "vars as a way into a namespace",
+        "vars() without an argument, or of a module or class, is a namespace",
+        "use dataclasses.asdict, or a dict of your own",
+    ),
+    Rule(
+        "ORC206",
+        "attribute named by data",
+        "which attribute it is shows only in the run",
+        "use a dict, or a literal name; f'visit_{kind}', with a literal beginning, is fine as well",
     ),
     # 3xx: attributes
     Rule("ORC301", "dunder attribute", "they lead from any value to classes, code and namespaces", "", severity="info"),
@@ -135,6 +173,24 @@ _RULES = (
         "a format field reads attributes, and this template cannot be examined",
         "use an f-string, or call .format on a literal",
     ),
+    Rule(
+        "ORC306",
+        "attributes as a dict",
+        "the dict of an object gives its attributes by computed names",
+        "use dataclasses.asdict, or name the attributes",
+    ),
+    Rule(
+        "ORC307",
+        "annotations or members replaced",
+        "what is put there is evaluated or read by the standard library",
+        "keep the values in a dict of your own",
+    ),
+    Rule(
+        "ORC308",
+        "private attribute of a foreign object",
+        "underscore names are the unguarded inside of an object that the program did not make",
+        "use its public names",
+    ),
     # 4xx: what modules offer
     Rule("ORC401", "name of a module", "parts of an allowed module can be denied", "", severity="info"),
     Rule(
@@ -148,6 +204,119 @@ _RULES = (
         "starts a process or loads native code",
         "there are no programs in the sandbox, and native code is not loaded",
         "do the work in Python",
+    ),
+    # 5xx: obfuscation
+    Rule(
+        "ORC501",
+        "name or code put together from parts",
+        "nobody spells a dangerous name in pieces without having something to hide",
+        "write the text in one piece",
+    ),
+    Rule(
+        "ORC502",
+        "blob",
+        "what a large, dense constant holds cannot be reviewed",
+        "put the data into a note or an input",
+    ),
+    Rule(
+        "ORC503",
+        "obfuscated program",
+        "text that is decoded or made character by character cannot be reviewed",
+        "write texts and names as they are",
+    ),
+    # 6xx: resource traps
+    Rule(
+        "ORC601",
+        "larger than any sandbox",
+        "a run that starts with this can only end at a limit",
+        "use a smaller size",
+    ),
+    Rule(
+        "ORC602",
+        "regular expression of exponential time",
+        "a short text can keep it busy until the run's limit",
+        "separate the repeated parts by something they cannot contain: (?:\\w+\\s)* instead of (?:\\w+\\s?)*",
+    ),
+    # 8xx: the code held against its manifest (contract.py). Those of severity "warning" warn unless a policy denies.
+    Rule(
+        "ORC801",
+        "no such entry point",
+        "a run calls the function that the manifest names",
+        "define it at the top level of the code, or correct the manifest's entrypoint",
+    ),
+    Rule(
+        "ORC802",
+        "parameter by position only",
+        "inputs are given by name, so every call would fail",
+        "remove the / from the parameter list, or give the parameter a default",
+    ),
+    Rule(
+        "ORC803",
+        "parameter that no input can fill",
+        "every call would fail",
+        "add it to inputs_schema, or give it a default",
+    ),
+    Rule(
+        "ORC804",
+        "parameter that an input may not fill",
+        "a run without that input would fail in the sandbox, not at the check of its inputs",
+        "require it in inputs_schema, or give it a default",
+        severity="warning",
+    ),
+    Rule(
+        "ORC805",
+        "input that the entry point does not take",
+        "every call would fail",
+        "add a parameter, or remove the input from the manifest",
+    ),
+    Rule(
+        "ORC806",
+        "optional input that the entry point does not take",
+        "a run with that input would fail in the sandbox, not at the check of its inputs",
+        "add a parameter, or remove the input from inputs_schema",
+        severity="warning",
+    ),
+    Rule(
+        "ORC811",
+        "use of the network",
+        "the sandbox has none",
+        "let the caller fetch what is needed and give it as an input",
+        severity="warning",
+    ),
+    Rule(
+        "ORC812",
+        "database that is not asked for",
+        "its file can only lie below /tmp or in a directory that the manifest asks to write",
+        'use ":memory:" or a file below /tmp; or ask for the directory in vault.write',
+        severity="warning",
+    ),
+    Rule(
+        "ORC813",
+        "write to a directory that is not asked for",
+        "what is not in vault.write cannot be written",
+        "add the directory to vault.write; or write below /tmp, or return the text as the output",
+        severity="warning",
+    ),
+    Rule(
+        "ORC814",
+        "possible write to the vault",
+        "what is not in vault.write cannot be written",
+        "add the directory to vault.write; or write below /tmp, or return the text as the output",
+        severity="warning",
+    ),
+    Rule(
+        "ORC821",
+        "module that the image does not hold",
+        "its import fails in the sandbox",
+        "do without, or use an image that holds its distribution",
+        severity="warning",
+    ),
+    Rule(
+        "ORC822",
+        "module of a distribution that is no dependency",
+        "the manifest then does not say what the code needs, and another image may lack it",
+        "list the distribution in the manifest's dependencies",
+        severity="warning",
     ),
 )
 

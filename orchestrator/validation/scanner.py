@@ -1,135 +1,223 @@
-"""``inspect(skill)``: the facts about a skill's code. Which of them a level allows is the policy's business.
+"""``Scanner.inspect(skill)``: the facts about a skill's code. Which of them a level allows is the policy's business.
 
-Theory of operation. source.py turns the text into a tree, or into findings that deny. scopes.py walks the tree once and
-answers what names stand for. checks.py looks at each node by its class. Here the findings are gathered, repeated ones
-are dropped after a few, and the result is kept by the digest of the code: a second run of a skill costs one hash.
-Nothing is imported, executed or evaluated. Nothing here recurses, and what can fail on hostile input is a finding:
-whoever calls gets an ``Inspection``, never an exception.
+::
+
+    code -> digest -> kept in memory? -> kept on disk? -> a scanning process (scan_process.py) -> Inspection
+
+The text is hashed here, and its bytes go to a process that says in its answer which digest it looked at: what is
+hashed, scanned and run is one text. Hostile text can take that process down, never the host: every way in which a scan
+can break off is the mandatory finding ORC008, which is a denial. Such an answer is not kept: the next caller tries
+again.
+
+Whoever calls gets an ``Inspection``, never an exception. Nothing is started at import.
 """
 
 from __future__ import annotations
 
-import ast
+import contextlib
+import functools
 import hashlib
 import threading
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final
 
+from loguru import logger
+
+from orchestrator import forks
 from orchestrator.manifest.model import SkillManifest
-from orchestrator.validation import source
-from orchestrator.validation.checks import check
-from orchestrator.validation.finding import Finding
-from orchestrator.validation.rules import RULES, make_finding
-from orchestrator.validation.scopes import Entangled, Program
+from orchestrator.validation.disk import DiskCache
+from orchestrator.validation.inspection import Inspection, Malformed, as_bytes, decode, digest_of
+from orchestrator.validation.recent import Recent
+from orchestrator.validation.rules import make_finding
+from orchestrator.validation.ruleset import ruleset_digest
+from orchestrator.validation.scan_process import ScanLimits, ScanProcess, Unfinished
 
-_REPEATS = 20  # findings kept per rule and subject; for facts, which are many and alike:
-_FACT_REPEATS = 3
-_MAX_FINDINGS = 5000
-_CACHED = 512  # inspections
+__all__ = ["Inspection", "Scanner", "digest_of", "inspect"]
+
+_PROCESSES: Final = 2  # scans at once; further callers wait, each for at most as long as the scans before it may take
+_KEPT_WEIGHT: Final = 50_000  # findings and imports in memory; some 30 MB
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """``findings`` in order of the source; ``imports`` are the modules named by import statements, sorted.
+class Scanner:
+    """Keeps inspections and one or two scanning processes. Thread-safe. Use it as a context manager, or call ``close``;
+    one that is forgotten ends its processes with the interpreter.
 
-    ``code_digest`` is the hex SHA-256 of the code that was looked at, as UTF-8.
+    ``cache_dir``: the user's cache directory, where inspections are kept below ``scans``; None: in memory only.
     """
 
-    code_digest: str
-    findings: tuple[Finding, ...]
-    imports: tuple[str, ...]
-
-
-class _Cache:
-    """The last inspections, by code digest. Thread-safe."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, cache_dir: Path | None = None, *, limits: ScanLimits | None = None) -> None:
+        self._limits = limits or ScanLimits()
+        self._cache_dir = cache_dir
+        self._memory: Recent[str, Inspection] = Recent(_KEPT_WEIGHT)
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, Inspection] = OrderedDict()
+        self._places = threading.BoundedSemaphore(_PROCESSES)
+        self._idle: list[ScanProcess] = []
+        self._all: set[ScanProcess] = set()
+        self._closed = False
+        self.scans = 0  # texts that were given to a process, for tests and reports
+        weakref.finalize(self, _end_all, self._all)
+        forks.watch(self)
 
-    def get(self, digest: str) -> Inspection | None:
+    def inspect(self, skill: SkillManifest) -> Inspection:
+        """The facts about ``skill.code``. Total: any text gets an answer."""
+        text = as_bytes(skill.code)
+        digest = hashlib.sha256(text).hexdigest()
+        found = self._memory.get(digest) or self._from_disk(digest)
+        return found or self._scanned(text, digest)
+
+    def warm(self) -> None:
+        """Have a process ready for the first scan. Does not wait for it, and never raises."""
         with self._lock:
-            found = self._kept.get(digest)
-            if found is not None:
-                self._kept.move_to_end(digest)
+            if self._closed or self._all:
+                return
+        self._keep(self._started())
+
+    # --- keeping ---------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _disk(self) -> DiskCache | None:
+        ruleset = ruleset_digest()
+        return None if self._cache_dir is None or not ruleset else DiskCache(self._cache_dir / "scans", ruleset)
+
+    def _from_disk(self, digest: str) -> Inspection | None:
+        found = None if self._disk is None else self._disk.get(digest)
+        if found is not None:
+            self._remember(found)
+        return found
+
+    def _remember(self, found: Inspection) -> None:
+        self._memory.put(found.code_digest, found, 1 + len(found.findings) + len(found.imports) + found.outline.size)
+
+    # --- scanning --------------------------------------------------------------------------------------------------
+
+    def _scanned(self, text: bytes, digest: str) -> Inspection:
+        with self._places:
+            found = self._memory.get(digest)  # whoever had the place before may have asked the same
+            if found is None:
+                found = self._asked(text, digest)
+                if not found.finished:
+                    return found
+                self._remember(found)
+                if self._disk is not None:
+                    self._disk.put(found)
             return found
 
-    def put(self, inspection: Inspection) -> None:
+    def _asked(self, text: bytes, digest: str) -> Inspection:
         with self._lock:
-            self._kept[inspection.code_digest] = inspection
-            self._kept.move_to_end(inspection.code_digest)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
+            self.scans += 1
+        try:
+            with self._process() as process:
+                return decode(process.ask(text), digest)
+        except Unfinished as error:
+            reason = str(error)
+        except Malformed as error:
+            reason = f"its process answered nonsense: {error}"
+        except OSError as error:
+            reason = f"no process can be started for it: {error.strerror or error}"
+        logger.warning("scans: the scan of {} did not finish: {}", digest[:12], reason)
+        finding = make_finding("ORC008", "source", f"the scan did not finish: {reason}")
+        return Inspection(digest, (finding,), (), finished=False)
+
+    @contextlib.contextmanager
+    def _process(self) -> Iterator[ScanProcess]:
+        """A process for one question. After anything but an answer, and when it is worn, another takes its place."""
+        process = self._taken() or self._started_or_error()
+        whole = False
+        try:
+            yield process
+            whole = not process.worn()
+        finally:
+            if whole:
+                self._keep(process)
+            else:
+                self._end(process)
+                self._keep(self._started())
+
+    def _taken(self) -> ScanProcess | None:
+        """One that is idle and alive."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                process = self._idle.pop()
+            if process.usable():
+                return process
+            self._end(process)
+
+    def _started_or_error(self) -> ScanProcess:
+        """Raises OSError."""
+        process = ScanProcess(self._limits)
+        with self._lock:
+            self._all.add(process)
+        return process
+
+    def _started(self) -> ScanProcess | None:
+        """None, and a line in the log, where that is not possible; or not wanted any more."""
+        if self._closed:
+            return None
+        try:
+            return self._started_or_error()
+        except OSError as error:
+            logger.warning("scans: no process can be started: {}", error)
+            return None
+
+    def _keep(self, process: ScanProcess | None) -> None:
+        if process is None:
+            return
+        with self._lock:
+            if not self._closed:
+                self._idle.append(process)
+                return
+        self._end(process)
+
+    def _end(self, process: ScanProcess) -> None:
+        process.end()
+        with self._lock:
+            self._all.discard(process)
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End the idle processes; those at work end with their scan. ``inspect`` still answers, at the price of a
+        process for each text. Idempotent."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for process in idle:
+            self._end(process)
+
+    def after_fork_in_child(self) -> None:
+        """The processes are the parent's, and locks may be held by threads that do not exist here."""
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(_PROCESSES)
+        self._memory.after_fork_in_child()
+        for process in self._all:
+            process.forget_in_child()
+        self._idle.clear()
+        self._all.clear()
+
+    def __enter__(self) -> Scanner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-_cache = _Cache(_CACHED)
+def _end_all(processes: set[ScanProcess]) -> None:
+    for process in processes:
+        process.end()
 
 
-def digest_of(code: str) -> str:
-    """Hex SHA-256 of ``code`` as UTF-8; lone surrogates, which no valid skill has, are hashed as they are."""
-    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+@functools.cache
+def _default() -> Scanner:
+    return Scanner()
 
 
 def inspect(skill: SkillManifest) -> Inspection:
-    """The facts about ``skill.code``. Total: any text gets an answer."""
-    digest = digest_of(skill.code)
-    found = _cache.get(digest)
-    if found is None:
-        found = _inspect(skill.code, digest)
-        _cache.put(found)
-    return found
-
-
-def _inspect(code: str, digest: str) -> Inspection:
-    read = source.read(code)
-    findings = list(read.findings)
-    imports: set[str] = set()
-    if read.tree is not None:
-        try:
-            program = Program(read.tree)
-            found = (finding for visit in program.visits for finding in check(visit, program))
-            findings += _with_character_columns(_distinct(found), code)
-            imports = set(_imports(program))
-        except Entangled as error:
-            findings.append(make_finding("ORC004", "source", f"the program {error}"))
-        except (RecursionError, MemoryError):
-            findings.append(make_finding("ORC003", "source", "the program is too deeply nested to be examined"))
-    return Inspection(digest, tuple(findings), tuple(sorted(imports)))
-
-
-def _distinct(found: Iterable[Finding]) -> Iterator[Finding]:
-    """The first few of each rule and subject, and a denial instead of a report that had to be cut off."""
-    counts: Counter[tuple[str, str]] = Counter()
-    kept = 0
-    for finding in found:
-        key = (finding.rule, finding.subject)
-        counts[key] += 1
-        if counts[key] > (_FACT_REPEATS if RULES[finding.rule].is_fact else _REPEATS):
-            continue
-        kept += 1
-        if kept > _MAX_FINDINGS:
-            yield make_finding("ORC004", "source", f"there are more than {_MAX_FINDINGS} different findings")
-            return
-        yield finding
-
-
-def _imports(program: Program) -> Iterator[str]:
-    for visit in program.visits:
-        if isinstance(visit.node, ast.Import):
-            yield from (alias.name for alias in visit.node.names)
-        elif isinstance(visit.node, ast.ImportFrom) and visit.node.module not in (None, "__future__"):
-            yield str(visit.node.module)
-
-
-def _with_character_columns(findings: Iterable[Finding], code: str) -> Iterator[Finding]:
-    """``ast`` counts columns in bytes of UTF-8; people and editors count characters."""
-    lines = code.split("\n")
-    for finding in findings:
-        line = lines[finding.line - 1] if 0 < finding.line <= len(lines) else ""
-        if line.isascii():
-            yield finding
-        else:
-            before = line.encode("utf-8", "surrogatepass")[: max(finding.column - 1, 0)]
-            yield replace(finding, column=len(before.decode("utf-8", "ignore")) + 1)
+    """``Scanner.inspect`` by a scanner of this process that keeps nothing on disk."""
+    return _default().inspect(skill)

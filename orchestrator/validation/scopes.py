@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from orchestrator.validation.names import canonical
 from orchestrator.validation.source import parse_expression
 
 Position = tuple[int, int]  # line, column as ast has them
@@ -40,7 +41,10 @@ class Entangled(Exception):  # noqa: N818 - never leaves the scanner
 class Binding:
     dotted: str = ""  # what an import bound
     value: ast.expr | None = None  # what a plain assignment bound
-    scope: Scope | None = None  # where ``value`` stands
+    scope: Scope | None = None  # where ``value`` and ``source`` stand
+    source: ast.expr | None = None  # what a loop or comprehension takes its values from
+    is_class: bool = False
+    is_function: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -79,6 +83,7 @@ class Program:
 
     def __init__(self, tree: ast.Module) -> None:
         self.module = Scope("module", None)
+        self.traits: object = None  # traits.py keeps its answers here
         self._origins: dict[tuple[Scope, str], frozenset[str]] = {}
         self._steps = 0
         self._nonlocals: list[tuple[Scope, str, Binding]] = []
@@ -87,6 +92,14 @@ class Program:
         self._busy_ends = [_end(statement) for statement in busy]
         self.visits = list(self._walk(tree))
         self._bind_nonlocals()
+        self._by_kind: dict[str, list[Visit]] = {}
+        for visit in self.visits:
+            self._by_kind.setdefault(type(visit.node).__name__, []).append(visit)
+
+    def of_kind(self, *kinds: str) -> Iterator[Visit]:
+        """The visits to nodes of these classes, kind by kind."""
+        for kind in kinds:
+            yield from self._by_kind.get(kind, ())
 
     # -- building -----------------------------------------------------------------------------------------------
 
@@ -170,7 +183,7 @@ class Program:
         if name is None:
             return frozenset()
         found = self._origins_of_name(name, scope)
-        return frozenset(origin + suffix for origin in found) if suffix else found
+        return frozenset(canonical(origin + suffix) for origin in found) if found else found
 
     def _origins_of_name(self, name: str, scope: Scope) -> frozenset[str]:
         home = self._find(name, scope)
@@ -218,18 +231,52 @@ class Program:
             current = current.parent
         return None
 
+    def bindings(self, name: str, scope: Scope) -> list[Binding]:
+        """All that ``name``, read in ``scope``, can have been bound by; none for names that are not the program's."""
+        home = self._find(name, scope)
+        return [] if home is None else home.bindings[name]
+
+    def assigned(self, name: str, scope: Scope) -> tuple[ast.expr, Scope] | None:
+        """The only expression that ``name`` is ever bound to, and where it stands; None when there is another way."""
+        found = self.bindings(name, scope)
+        if len(found) != 1 or found[0].value is None or found[0].scope is None:
+            return None
+        return found[0].value, found[0].scope
+
     def constants(self, expression: ast.expr, scope: Scope) -> tuple[str, ...] | None:
-        """Every string that ``expression`` can be - a literal, or a name bound to literals only - or None."""
+        """Every string that ``expression`` can be - a literal, a name bound to literals only, or one that loops over
+        literals - or None."""
+        if isinstance(expression, ast.IfExp):
+            either = self.constants(expression.body, scope), self.constants(expression.orelse, scope)
+            return None if None in either else (*(either[0] or ()), *(either[1] or ()))
         if isinstance(expression, ast.Constant):
             return (expression.value,) if isinstance(expression.value, str) else None
         if not isinstance(expression, ast.Name):
             return None
-        home = self._find(expression.id, scope)
-        if home is None:
-            return None
-        values = [binding.value for binding in home.bindings[expression.id]]
-        texts = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
-        return tuple(texts) if len(texts) == len(values) else None
+        texts: list[str] = []
+        for binding in self.bindings(expression.id, scope):
+            found = self._texts_of(binding)
+            if found is None:
+                return None
+            texts += found
+        return tuple(texts) or None
+
+    def _texts_of(self, binding: Binding) -> list[str] | None:
+        """The literals that one binding gives a name."""
+        if isinstance(binding.value, ast.IfExp):
+            return _literals([binding.value.body, binding.value.orelse])
+        if binding.value is not None:
+            return _literals([binding.value])
+        source = binding.source
+        if isinstance(source, ast.Name) and binding.scope is not None:
+            found = self.assigned(source.id, binding.scope)
+            source = None if found is None else found[0]
+        return _literals(source.elts) if isinstance(source, ast.Tuple | ast.List | ast.Set) else None
+
+
+def _literals(expressions: Iterable[ast.expr]) -> list[str] | None:
+    values = [part.value if isinstance(part, ast.Constant) else None for part in expressions]
+    return [value for value in values if isinstance(value, str)] if all(isinstance(v, str) for v in values) else None
 
 
 def _chain(expression: ast.expr) -> tuple[str | None, str]:
@@ -247,12 +294,12 @@ def _bindings_of(visit: Visit) -> Iterator[tuple[str, Binding]]:
     node, parent = visit.node, visit.parent
     if isinstance(node, ast.Name):
         if isinstance(node.ctx, ast.Store) and not _only_annotated(parent):
-            yield node.id, Binding(value=_assigned(node, parent), scope=visit.scope)
+            yield node.id, Binding("", _assigned(node, parent), visit.scope, _looped(node, parent))
     elif isinstance(node, ast.alias):
         yield from _import_binding(node, parent)
     else:
         for name in bound_names(node):
-            yield name, Binding()
+            yield name, Binding(is_class=isinstance(node, ast.ClassDef), is_function=isinstance(node, _FUNCTIONS))
 
 
 def _only_annotated(parent: ast.AST | None) -> bool:
@@ -262,6 +309,12 @@ def _only_annotated(parent: ast.AST | None) -> bool:
 def _assigned(name: ast.Name, parent: ast.AST | None) -> ast.expr | None:
     if isinstance(parent, ast.Assign) or (isinstance(parent, ast.AnnAssign | ast.NamedExpr) and parent.target is name):
         return parent.value
+    return None
+
+
+def _looped(name: ast.Name, parent: ast.AST | None) -> ast.expr | None:
+    if isinstance(parent, ast.For | ast.comprehension) and parent.target is name:
+        return parent.iter
     return None
 
 

@@ -7,12 +7,14 @@ which parsing can fail - syntax, recursion, memory - is a finding: the caller ne
 from __future__ import annotations
 
 import ast
-import re
+import sys
 import threading
-import unicodedata
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from orchestrator.validation.characters import suspect_characters
 from orchestrator.validation.finding import Finding
 from orchestrator.validation.rules import make_finding
 
@@ -20,13 +22,18 @@ MAX_SOURCE_CHARS = 256 * 1024  # some 6000 lines: far above any skill seen
 MAX_DEPTH = 400  # of the tree. CPython's own recursion limits start at about 1000 levels
 MAX_NODES = 100_000  # of the tree; the worst program within these limits takes a few seconds to examine
 
-_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-# C0 controls but for tab, LF, form feed and the CR of a CRLF; DEL, C1 and the line ends that only editors know.
-_SUSPECT = re.compile(f"(?P<bidi>[{_BIDI}])|(?P<control>[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n))")
-_MAX_CHARACTER_FINDINGS = 20
+PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # of this process: it parses
 
 # `warnings` keeps its filters in a global: one parse at a time swaps them.
 _parse_lock = threading.Lock()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """What Python warns about a skill's text (a doubtful escape, say) is not the host's warning."""
+    with _parse_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ def read(code: str, filename: str = "skill.py") -> Source:
     if len(code) > MAX_SOURCE_CHARS:
         message = f"the source has {len(code)} characters; {MAX_SOURCE_CHARS} are the limit"
         return Source(None, (make_finding("ORC002", "source", message),))
-    characters = tuple(_suspect_characters(code))
+    characters = tuple(suspect_characters(code))
     tree, problem = _parse(code, filename)
     if tree is None:
         return Source(None, (*characters, *problem))
@@ -55,33 +62,16 @@ def parse_expression(text: str) -> ast.expr | None:
     if len(text) > 10_000:
         return None
     try:
-        with _parse_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return None if _too_big(tree) else tree.body
 
 
-def _suspect_characters(code: str) -> list[Finding]:
-    findings: list[Finding] = []
-    for match in _SUSPECT.finditer(code):
-        if len(findings) == _MAX_CHARACTER_FINDINGS:
-            break
-        character = match.group()
-        line = code.count("\n", 0, match.start()) + 1
-        column = match.start() - code.rfind("\n", 0, match.start())
-        rule = "ORC006" if match.lastgroup == "bidi" else "ORC007"
-        name = unicodedata.name(character, "control character")
-        message = f"U+{ord(character):04X} ({name}) stands in the source"
-        findings.append(make_finding(rule, f"U+{ord(character):04X}", message, line=line, column=column))
-    return findings
-
-
 def _parse(code: str, filename: str) -> tuple[ast.Module | None, tuple[Finding, ...]]:
     try:
-        with _parse_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a doubtful escape in a skill is not the host's warning
+        with quietly():
             return ast.parse(code, filename), ()
     except SyntaxError as error:
         return None, (_syntax_finding(error),)
@@ -94,8 +84,7 @@ def _parse(code: str, filename: str) -> tuple[ast.Module | None, tuple[Finding, 
 def _compiles(tree: ast.Module, filename: str) -> tuple[Finding, ...]:
     """Errors that only the compiler sees, such as ``return`` outside a function."""
     try:
-        with _parse_lock, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             compile(tree, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         return (_syntax_finding(error),)
@@ -107,8 +96,11 @@ def _compiles(tree: ast.Module, filename: str) -> tuple[Finding, ...]:
 
 
 def _syntax_finding(error: SyntaxError) -> Finding:
+    """The finding names the Python that parsed: the sandbox's may be newer, but what was not examined does not run."""
     line, column = error.lineno or 0, error.offset or 0
-    return make_finding("ORC001", "source", f"invalid syntax: {error.msg}", line=line, column=max(column, 0))
+    message = f"{PYTHON}, which examines the code, cannot parse it: {error.msg}"
+    fix = f"correct it; syntax newer than {PYTHON} is refused, whatever the sandbox's Python understands"
+    return make_finding("ORC001", "source", message, line=line, column=max(column, 0), fix=fix)
 
 
 def _too_big(tree: ast.AST) -> tuple[Finding, ...]:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from orchestrator.validation.finding import Finding
     from orchestrator.vault.staging import Staging
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A flat dataclass with slots as a dict; ``asdict`` copies deeply, which costs a commit more than its renames."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def check(
     if not changes:
         return tuple(findings)  # the usual case, and then no pattern need be parsed
     scope = Scope(grants)
-    patterns = [Pattern.parse(text) for text in forbidden]
+    patterns = _parsed(tuple(forbidden))
     granted = {parts(grant) for grant in grants.write}
     for change in changes:
         path = tuple(change.path.split("/"))
@@ -63,6 +63,11 @@ def _scope_rule(change: Change, path: tuple[str, ...], scope: Scope, granted: se
     if scope.access(path) != "write":
         return "VLT201"
     return "VLT203" if path in granted else ""
+
+
+@lru_cache(maxsize=8)  # one for each policy
+def _parsed(forbidden: tuple[str, ...]) -> tuple[Pattern, ...]:
+    return tuple(Pattern.parse(text) for text in forbidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ def _run_matches(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
     return bool(path) and _component_matches(pattern[0], path[0]) and _run_matches(pattern[1:], path[1:])
 
 
+@lru_cache(maxsize=8192)  # the directories of a change set are the same again and again
 def _component_matches(glob: str, name: str) -> bool:
     if not _GLOB & set(glob):
         return name == glob or may_be_short_for(name, glob)

@@ -5,10 +5,13 @@ Theory of operation. Under the vault's lock:
 2. dress and sync: staged files get the owner and mode they will have, and are on disk before anything refers to them;
 3. the journal is written (``journal``): from here on the transaction has happened, and a crash is finished by
    ``recovery``;
-4. the steps are taken (``steps``), deletions first, and the touched directories synced;
-5. ``keep`` is told, which records the run and keeps what was there before;
-6. the journal is removed.
-Whatever fails in 4 or 5 takes back the steps that were taken, in reverse.
+4. the steps are taken (``steps``), deletions first: everybody sees them, and no crash takes them back any more;
+5. the touched directories are synced;
+6. ``keep`` is told, which records the run and keeps what was there before;
+7. the journal is removed.
+``begin`` does 1 to 4 and ``Begun.finish`` the rest, still under the lock, which may be in another thread and after the
+answer; ``commit`` does all of it. What fails in 1 to 4, and in ``commit`` what fails at all, takes back the steps that
+were taken, in reverse.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 from loguru import logger
@@ -44,6 +47,44 @@ def keep_nothing(_journal: Journal, _staging: int) -> None:
     pass
 
 
+class Begun:
+    """A transaction whose steps are taken. It holds the vault's lock until it is finished, undone or left."""
+
+    def __init__(
+        self, record: Journal, stairs: Stairs, staging: Staging, *, keep: Keep = keep_nothing, lock: ExitStack
+    ) -> None:
+        self._record, self._stairs, self._staging, self._keep, self._lock = record, stairs, staging, keep, lock
+
+    def finish(self) -> None:
+        """Sync, keep, remove the journal. Raises OSError, and what ``keep`` raises; the lock is held on then."""
+        staging = self._staging.descriptor
+        self._record.settle(self._stairs, staging)
+        self._keep(self._record, staging)
+        try:
+            journal.remove(staging)
+        except OSError as error:  # it is done, and on disk; taking the steps once more will change nothing
+            logger.warning("the journal {} stays until the next start: {}", self._staging.leave(), error)
+        self._lock.close()
+
+    def undo(self) -> None:
+        """Take the steps back. Raises ``VaultError`` where that fails as well."""
+        with self._lock:
+            _undo(self._record, self._stairs, self._staging)
+
+    def leave(self) -> None:
+        """Let others commit; recovery finishes this one at the next start."""
+        self._lock.close()
+        self._staging.leave()
+
+    def take_over(self) -> None:
+        """Own the staging directory from now on: who made the change set may discard it, this calls ``discard``."""
+        self._staging = self._staging.hand_over()
+
+    def discard(self) -> None:
+        """Remove what was staged and what was replaced, unless it was left for recovery."""
+        self._staging.discard()
+
+
 def commit(
     vault: Vault, changeset: ChangeSet, *, facts: Mapping[str, Any] | None = None, keep: Keep = keep_nothing
 ) -> tuple[Change, ...]:
@@ -52,50 +93,70 @@ def commit(
     Raises ``ChangesRefused`` when it may not be carried out (its own refusals, or the vault changed meanwhile) and
     ``VaultError`` when it cannot be; in both cases the vault is as it was. Discarding the set stays with the caller.
     """
+    begun = begin(vault, changeset, facts=facts, keep=keep)
+    if begun is not None:
+        try:
+            begun.finish()
+        except BaseException as error:
+            begun.undo()
+            if isinstance(error, OSError):
+                raise _not_committed(".", error) from error
+            raise
+    return changeset.changes
+
+
+def begin(
+    vault: Vault, changeset: ChangeSet, *, facts: Mapping[str, Any] | None = None, keep: Keep = keep_nothing
+) -> Begun | None:
+    """``commit`` up to the moment from which on nothing can take it back; None where there is nothing to do. What is
+    left to do needs the set's staging directory."""
     if changeset.refusals or changeset.conflicts:
         raise ChangesRefused(changeset.refusals + changeset.conflicts)
     if not changeset.entries:
-        return ()
+        return None
     if changeset.staging is None:
         raise ValueError("this change set was discarded")
-    with vault.locked() as root:
+    with ExitStack() as lock:
+        root = lock.enter_context(vault.locked())
         staging = changeset.staging
         stairs = Stairs(root, staging.descriptor, device=vault.device, owner=new_owner(vault))
-        path = ""
+        record = _written(vault, changeset.entries, stairs, staging, facts or {})
         try:
-            preparation = _Preparation(vault, stairs, staging, changeset.entries)
-            for entry in changeset.entries:
-                path = entry.change.path
-                preparation.prepare(entry)
-            steps = preparation.synced()
-            record = Journal(vault.identity, steps, dict(facts or {}))
-            record.write(staging.descriptor)
-        except OSError as error:
-            _no_journal(staging)
-            raise _not_committed(path, error) from error
-        _carry_out(record, stairs, staging, keep)
-    return changeset.changes
+            record.take(stairs, staging.descriptor, fresh=True)
+        except BaseException as error:
+            failed_at = stairs.at
+            _undo(record, stairs, staging)
+            if isinstance(error, OSError):
+                raise _not_committed(failed_at, error) from error
+            raise
+        return Begun(record, stairs, staging, keep=keep, lock=lock.pop_all())
+
+
+def _written(
+    vault: Vault, entries: tuple[Entry, ...], stairs: Stairs, staging: Staging, facts: Mapping[str, Any]
+) -> Journal:
+    """The journal, on disk, with all that it refers to."""
+    path = ""
+    try:
+        preparation = _Preparation(vault, stairs, staging, entries)
+        for entry in entries:
+            path = entry.change.path
+            preparation.prepare(entry)
+        on_disk = preparation.syncing()
+        try:
+            record = Journal(vault.identity, preparation.steps(), dict(facts))
+            record.write(staging.descriptor, on_disk)
+        finally:
+            on_disk()  # nobody may close the directory before
+    except OSError as error:
+        _no_journal(staging)
+        raise _not_committed(path, error) from error
+    return record
 
 
 def new_owner(vault: Vault) -> tuple[int, int] | None:
     """Who new directories are to belong to; None where it is us anyway."""
     return (vault.uid, vault.gid) if os.geteuid() == 0 else None
-
-
-def _carry_out(record: Journal, stairs: Stairs, staging: Staging, keep: Keep) -> None:
-    try:
-        record.forward(stairs, staging.descriptor)
-        keep(record, staging.descriptor)
-    except BaseException as error:
-        failed_at = stairs.at
-        _undo(record, stairs, staging)
-        if isinstance(error, OSError):
-            raise _not_committed(failed_at, error) from error
-        raise
-    try:
-        journal.remove(staging.descriptor)
-    except OSError as error:  # it is done, and on disk; taking the steps once more will change nothing
-        logger.warning("the journal {} stays until the next start: {}", staging.leave(), error)
 
 
 def _undo(record: Journal, stairs: Stairs, staging: Staging) -> None:
@@ -204,18 +265,24 @@ class _Preparation:
                     with suppress(OSError):
                         os.setxattr(target, name, os.getxattr(source, name))
 
-    def synced(self) -> tuple[Step, ...]:
-        """The steps in the order in which they are to be taken; all that they refer to is on disk."""
-        durable.reached("staging: sync content")
-        if len(self._staged) > _FEW:
-            durable.sync_file_system(self._staging.descriptor)
-        else:
-            for name in self._staged:
-                with opened(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._staging.descriptor)) as staged:
-                    os.fsync(staged)
+    def steps(self) -> tuple[Step, ...]:
+        """In the order in which they are to be taken."""
+        return tuple(_in_order(self._steps))
+
+    def syncing(self) -> Callable[[], None]:
+        """Begin to put all that the steps refer to on disk; the function that is returned waits for that."""
         durable.reached("staging: sync the way to it")
         self._staging.sync_way()
-        return tuple(_in_order(self._steps))
+        durable.reached("staging: sync content")
+        return durable.behind(self._sync)
+
+    def _sync(self) -> None:
+        if len(self._staged) > _FEW:
+            durable.sync_file_system(self._staging.descriptor)
+            return
+        for name in self._staged:
+            with opened(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._staging.descriptor)) as staged:
+                os.fsync(staged)
 
 
 def _in_order(steps: list[Step]) -> list[Step]:

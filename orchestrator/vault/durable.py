@@ -10,10 +10,12 @@ import ctypes
 import errno
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from orchestrator import forks
 from orchestrator.vault.descriptors import lstat
 
 _NOREPLACE, _EXCHANGE = 1, 2  # <linux/fs.h>
@@ -66,6 +68,36 @@ def settle_exchange(source: Place, target: Place) -> None:
         if lstat(aside[1], aside[0]) is not None:
             with suppress(FileExistsError):  # somebody has put something there since
                 move(aside, source if lstat(source[1], source[0]) is None else target)
+
+
+class _Thread:
+    """One thread that waits for the disk while the caller goes on. Made when first needed, anew in a forked child."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        forks.watch(self)
+
+    def submit(self, action: Callable[[], None]) -> Future[None]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        return self._pool.submit(action)
+
+    def after_fork_in_child(self) -> None:
+        self._pool = None
+
+
+@cache
+def _thread() -> _Thread:
+    return _Thread()
+
+
+def behind(action: Callable[[], None]) -> Callable[[], None]:
+    """Begin ``action``, which waits for the disk; the function that is returned waits for its end and raises what it
+    raised. Two syncs at once take little longer than one: a journaling file system puts both into one transaction."""
+    try:
+        return _thread().submit(action).result
+    except RuntimeError:  # the interpreter is on its way out, or no thread can be had
+        return action
 
 
 def sync_file_system(descriptor: int) -> None:

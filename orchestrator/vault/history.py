@@ -14,30 +14,32 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
 from orchestrator.errors import VaultError
 from orchestrator.records import Records, SetState, StoredChange, StoredSet
 from orchestrator.vault import commit as committing
-from orchestrator.vault.changes import Attributes, Change, ChangeSet, Entry
+from orchestrator.vault.changes import Attributes, Change, ChangeSet, Entry, plain
 from orchestrator.vault.contents import hashed_at, read_at
 from orchestrator.vault.descriptors import lstat, open_file, opened
 from orchestrator.vault.diff import MAX_BYTES, unified
+from orchestrator.vault.finishing import Finisher
 from orchestrator.vault.journal import Journal
 from orchestrator.vault.names import shown
 from orchestrator.vault.objects import Objects
 from orchestrator.vault.reach import Reach
+from orchestrator.vault.recovery import recover
 from orchestrator.vault.restage import Wanted, landing, restaged, root_reach, undoing
 from orchestrator.vault.root import Vault
 from orchestrator.vault.rules import ChangesRefused
 from orchestrator.vault.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
 _DIFFS = 200  # files of one set whose diff is shown
 
@@ -45,7 +47,8 @@ _DIFFS = 200  # files of one set whose diff is shown
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """Who changed something. ``skill`` is "name@version"; hashes are hex. ``undoes``: the run that this one rolls
-    back; ``review`` and ``by``: the review that let it land, and who decided it."""
+    back; ``review``, ``digest`` and ``by``: the review that let it land, the change set that it was about, and who
+    decided it."""
 
     run_id: str
     skill: str
@@ -55,6 +58,23 @@ class RunFacts:
     undoes: str = ""
     review: str = ""
     by: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that a person did to the vault or the queue, and no run: for whoever keeps an account of that.
+    ``action`` is a dotted name like "vault.rolled_back"."""
+
+    action: str
+    run_id: str
+    skill: str = ""
+    by: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def _nobody(_deed: Deed) -> None:
+    pass
 
 
 class History:
@@ -64,18 +84,45 @@ class History:
         """``instance`` names the staging directories that are made here."""
         self.vault, self.records, self.objects = vault, records, objects
         self._instance = instance
+        self._finisher = Finisher(partial(recover, vault, self.keep))
+        self.tell: Callable[[Deed], None] = _nobody  # called once it is done; what it raises goes through
+
+    @property
+    def instance(self) -> str:
+        """What names the staging directories of this process."""
+        return self._instance
 
     # --- landing ---------------------------------------------------------------------------------------------------
 
     def commit(self, changes: ChangeSet, facts: RunFacts) -> tuple[Change, ...]:
         """``commit.commit``, remembered."""
-        told = {"run": asdict(facts), "changes": [asdict(entry.change) for entry in changes.entries]}
-        known = bool(facts.review)
-        return committing.commit(self.vault, changes, facts=told, keep=partial(self.keep, known=known))
+        self._finisher.require_finished()
+        landed = committing.commit(self.vault, changes, facts=_told(changes, facts), keep=self.keep)
+        self.tell(_deed(facts, len(landed)))
+        return landed
+
+    def land(self, changes: ChangeSet, facts: RunFacts) -> tuple[Change, ...]:
+        """``commit`` for what a run has just left, which nobody has held: returns once no crash can take it back. The
+        rest is done behind the answer; whoever asks this object what was changed waits for it."""
+        self._finisher.require_finished()
+        keep = partial(self.keep, known=False)
+        begun = committing.begin(self.vault, changes, facts=_told(changes, facts), keep=keep)
+        if begun is not None:
+            self._finisher.add(begun)
+        return changes.changes
+
+    def finished(self) -> None:
+        """Wait for what ``land`` left to do. Raises ``VaultError`` when it cannot be done."""
+        self._finisher.wait()
+
+    def close(self) -> None:
+        self._finisher.close()
 
     def keep(self, record: Journal, staging: int, *, known: bool = True) -> None:
         """Record a transaction whose steps are taken, and keep what it replaced. The same one twice is one; ``known``
-        False: it is certain that this is the first time, and nothing was held."""
+        False: it is certain that this is the first time, and nothing was held. One without facts is no run's."""
+        if not record.facts:
+            return
         facts = RunFacts(**record.facts["run"])
         before = {step.path: step for step in record.steps if step.action in ("replace", "remove", "rmdir")}
         kept: list[tuple[str, str]] = []
@@ -98,10 +145,13 @@ class History:
         former = self.records.set_of(facts.run_id) if known else None
         if former is None:
             self.records.add_set(self.stored(facts, changes, "committed"))
-        elif former.state == "held":
-            if facts.review and not self.records.decide(facts.review, "approved", by=facts.by, at=time.time()):
-                raise VaultError(f"review {shown(facts.review)} was decided meanwhile", hint="look at it once more")
+        elif former.state == "held" and not facts.review:
             self.records.mark_set(facts.run_id, "committed")
+        elif former.state == "held" and not self.records.decide(
+            facts.review, "approved", by=facts.by, at=time.time(), digest=facts.digest, set_state="committed"
+        ):
+            message = f"review {shown(facts.review)} was decided or edited meanwhile"
+            raise VaultError(message, hint="look at it once more")
         if facts.undoes:
             self.records.mark_set(facts.undoes, "rolled_back")
 
@@ -141,7 +191,7 @@ class History:
         return stored
 
     def _held(self, entry: Entry, reach: Reach, staging: int) -> StoredChange:
-        change = StoredChange(**asdict(entry.change))
+        change = StoredChange(**plain(entry.change))
         if entry.staged:
             with opened(open_file(entry.staged, staging)) as content:
                 self.objects.add(content)
@@ -158,6 +208,7 @@ class History:
 
     def sets(self, path: str | None = None, *, limit: int = 100) -> list[StoredSet]:
         """What runs changed in this vault, or at and below ``path``, newest first."""
+        self.finished()
         return self.records.sets(vault=str(self.vault.root), path=path, limit=limit)
 
     # --- showing ---------------------------------------------------------------------------------------------------
@@ -208,6 +259,7 @@ class History:
     def roll_back(self, run_id: str) -> StoredSet:
         """Put back exactly what a run changed; the record of that. Raises ``ChangesRefused`` naming each file that
         changed since, and ``VaultError`` when there is nothing to roll back, or its content is not kept any more."""
+        self.finished()
         stored = self.records.set_of(run_id)
         if stored is None or stored.vault != str(self.vault.root):
             raise VaultError(f"no run {shown(run_id)} changed this vault", hint="`orchestrator history` lists them")
@@ -242,17 +294,37 @@ class History:
 
     # --- bounds ----------------------------------------------------------------------------------------------------
 
+    def prune_is_due(self) -> bool:
+        """Once a day for this vault, whoever asks: it reads all of what is kept."""
+        vault = hashlib.sha256(os.fsencode(self.vault.root)).hexdigest()[:32]
+        return self.records.due(f"pruned/{vault}", at=time.time(), every_seconds=86400)
+
     def prune(self, *, keep_days: float, keep_bytes: int) -> int:
-        """Forget change sets older than ``keep_days``, then the oldest until at most ``keep_bytes`` are kept. Held ones
-        stay. How many bytes went."""
-        for stored in self.records.prunable(time.time() - keep_days * 86400):
-            self.records.forget_set(stored.run_id)
+        """Forget change sets and decided reviews older than ``keep_days``, then the oldest sets until at most
+        ``keep_bytes`` are kept. What is held or waits stays. How many bytes went."""
+        self.finished()
+        self.records.forget_older(time.time() - keep_days * 86400)
         freed = self.objects.prune(self.records.referenced())
         while self.objects.size_bytes() > keep_bytes and (oldest := self.records.prunable(time.time())[:10]):
             for stored in oldest:
                 self.records.forget_set(stored.run_id)
             freed += self.objects.prune(self.records.referenced())
         return freed
+
+
+def _deed(facts: RunFacts, changed: int) -> Deed:
+    if facts.review:
+        told = {"review": facts.review, "digest": facts.digest, "changes": changed}
+        return Deed("review.approved", facts.run_id, facts.skill, facts.by, told)
+    if facts.undoes:
+        told = {"by_run": facts.run_id, "changes": changed}
+        return Deed("vault.rolled_back", facts.undoes, facts.skill, facts.by, told)
+    return Deed("vault.restored", facts.run_id, facts.skill, facts.by, {"changes": changed})
+
+
+def _told(changes: ChangeSet, facts: RunFacts) -> dict[str, Any]:
+    """What the journal carries for ``keep``."""
+    return {"run": plain(facts), "changes": [plain(entry.change) for entry in changes.entries]}
 
 
 def digest_of(changes: Iterable[StoredChange]) -> str:

@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from orchestrator.manifest.model import ReviewRules, VaultGrants
+from orchestrator.text import one_line
+from orchestrator.validation.finding import Finding, Severity
 from orchestrator.vault.changes import ChangeSet, Entry
 from orchestrator.vault.names import shown
 from orchestrator.vault.root import Vault
 from orchestrator.vault.scope import parts
 
+NOTE_MARK: Final = "review-"
+ALERT_MARK: Final = "alert-"
+_SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "error")  # least first
 
-def reasons(changes: ChangeSet, rules: Sequence[ReviewRules], grants: VaultGrants, vault: Vault) -> tuple[str, ...]:
-    """Why these changes wait, a sentence each; empty when they may land at once."""
+
+def notes_pattern(folder: str, mark: str = NOTE_MARK) -> str:
+    """The forbidden pattern (see ``check``) of the notes about what waits, or with ``ALERT_MARK`` of those that warn: a
+    skill that changed them could make another one's changes, or itself, look harmless."""
+    return "/" + "/".join((*parts(folder), f"* {mark}????????????.md"))
+
+
+def reasons(
+    changes: ChangeSet,
+    rules: Sequence[ReviewRules],
+    grants: VaultGrants,
+    vault: Vault,
+    warnings: Sequence[Finding] = (),
+) -> tuple[str, ...]:
+    """Why these changes wait, a sentence each; empty when they may land at once. ``warnings``: what the policy found in
+    the skill's code and let pass."""
     if not changes.entries:
         return ()
-    found = [reason for rule in rules for reason in _of(rule, changes, grants, vault)]
+    found = [reason for rule in rules for reason in (*_of(rule, changes, grants, vault), *_findings(rule, warnings))]
     return tuple(dict.fromkeys(found))
+
+
+def _findings(rule: ReviewRules, warnings: Sequence[Finding]) -> Iterator[str]:
+    if rule.on_findings is None:
+        return
+    counted = _SEVERITIES[_SEVERITIES.index(rule.on_findings) :]
+    if found := [each for each in warnings if each.severity in counted]:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        yield f"the policy warns of its code: {one_line(str(found[0]), 300)}{more}"
 
 
 def _of(rule: ReviewRules, changes: ChangeSet, grants: VaultGrants, vault: Vault) -> Iterator[str]:

@@ -4,8 +4,9 @@ Theory of operation. A transaction's staging directory holds its new content. On
 ``journal`` appears in it (written aside, synced, renamed, the directory synced): that is the moment at which the
 transaction has happened. Then, in the name of that same file:
 
-    journal         take the steps that are still to be taken; then sync the touched directories, and rename it to
-    journal.done    everything is in the vault: it is recorded and what was there before is kept; then it is removed
+    journal         take the steps that are still to be taken, and rename it to
+    journal.taken   all were taken, and whoever asked may have been told so: sync the touched directories; rename it to
+    journal.done    everything is on disk: it is recorded and what was there before is kept; then it is removed
     journal.undo    a step could not be taken, because somebody changed the vault: those taken are taken back
 
 A staging directory without any of them belongs to a transaction that never happened, or is over, and can be thrown
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +25,12 @@ from typing import Any
 from orchestrator.errors import VaultError
 from orchestrator.vault import durable
 from orchestrator.vault.descriptors import CHUNK_BYTES, lstat, open_file, opened
+from orchestrator.vault.rules import ChangesRefused
 from orchestrator.vault.staging import write_all
 from orchestrator.vault.steps import Stairs, Standing, Step, conflict
 
-NAME, DONE, UNDO = "journal", "journal.done", "journal.undo"
-NAMES = (NAME, DONE, UNDO)
+NAME, TAKEN, DONE, UNDO = "journal", "journal.taken", "journal.done", "journal.undo"
+NAMES = (NAME, TAKEN, DONE, UNDO)
 _TEMPORARY = "journal.new"
 _VERSION = 1
 _MOST_BYTES = 64 * 2**20  # of a journal; 20,000 steps with the longest paths are half of it
@@ -41,9 +44,9 @@ class Journal:
     steps: tuple[Step, ...]
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, staging: int) -> None:
-        """Make the transaction happen. Its content must be on disk before. Raises OSError, or ``VaultError`` when it is
-        too large; nothing has happened then, unless OSError came of the last sync."""
+    def write(self, staging: int, content_on_disk: Callable[[], None]) -> None:
+        """Make the transaction happen, once ``content_on_disk`` has returned. Raises OSError, or ``VaultError`` when it
+        is too large; nothing has happened then, unless OSError came of the last sync."""
         document = {
             "version": _VERSION,
             "root": list(self.root),
@@ -59,23 +62,38 @@ class Journal:
             write_all(target, content)
             durable.reached("journal: sync")
             os.fsync(target)
+        content_on_disk()
         durable.reached("journal: publish")
         os.rename(_TEMPORARY, NAME, src_dir_fd=staging, dst_dir_fd=staging)
         durable.reached("journal: sync directory")
         os.fsync(staging)
 
-    def forward(self, stairs: Stairs, staging: int) -> None:
-        """Take every step that is still to be taken; ``ChangesRefused`` or OSError at the first that cannot be."""
-        for step in self.steps[self._begun(stairs) :]:
+    def take(self, stairs: Stairs, staging: int, *, fresh: bool = False) -> None:
+        """Take every step that is still to be taken; ``ChangesRefused`` or OSError at the first that cannot be.
+        ``fresh``: none was, for the journal has just been written."""
+        for step in self.steps[0 if fresh else self._begun(stairs) :]:
             durable.reached(f"step: {step.action}")
             standing = stairs.standing(step)
             if standing is Standing.FOREIGN:
                 raise conflict(step.path)
             if standing is Standing.TODO:
                 stairs.take(step)  # and looks once more at what it meets
+        rename(staging, NAME, TAKEN)
+
+    def retake(self, stairs: Stairs) -> None:
+        """Take again the steps that were taken and that the disk has lost. Whoever asked was told that they are taken,
+        so what does not fit any more is what somebody has made of it since."""
+        for step in self.steps:
+            durable.reached(f"step again: {step.action}")
+            with suppress(ChangesRefused):
+                if stairs.standing(step) is Standing.TODO:
+                    stairs.take(step)
+
+    def settle(self, stairs: Stairs, staging: int) -> None:
+        """Put what the steps did on disk. Raises OSError."""
         durable.reached("sync directories")
         stairs.sync(self.steps)
-        rename(staging, NAME, DONE)
+        rename(staging, TAKEN, DONE)
 
     def _begun(self, stairs: Stairs) -> int:
         """Where to go on: behind the last step that left something only we can have left. Those before it were taken,
@@ -87,10 +105,9 @@ class Journal:
 
     def backward(self, stairs: Stairs, staging: int) -> None:
         """Take back every step that was taken, last first, where nobody has been since. Raises OSError."""
-        with suppress(FileNotFoundError):  # it is in that state already
-            rename(staging, DONE, UNDO)
-        with suppress(FileNotFoundError):
-            rename(staging, NAME, UNDO)
+        state = state_of(staging)
+        if state not in ("", UNDO):
+            rename(staging, state, UNDO)
         for step in reversed(self.steps):
             durable.reached(f"step back: {step.action}")
             if stairs.taken(step):

@@ -84,6 +84,13 @@ class Objects:
                     os.unlink(unfinished, dir_fd=top)
         return sha256, size
 
+    def add_bytes(self, content: bytes, *, sync: bool = True) -> tuple[str, int]:
+        """``add`` of what is in memory."""
+        with opened(os.memfd_create("content", os.MFD_CLOEXEC)) as source:
+            write_all(source, content)
+            os.lseek(source, 0, os.SEEK_SET)
+            return self.add(source, sync=sync)
+
     def adopt(self, place: Place, sha256: str) -> None:
         """Take the file at ``place`` away as the content of ``sha256``, which the caller has computed. It is ours,
         in a directory that only we write; when the content is there already it is just removed.

@@ -71,17 +71,22 @@ def _settle(record: Journal, stairs: Stairs, staging: int, keep: Keep) -> bool:
 def _finished(record: Journal, stairs: Stairs, staging: int) -> bool:
     """Take what is left of the steps, or take them back."""
     state = journal.state_of(staging)
-    if state == journal.DONE:
-        return True
     if state == journal.NAME:
         try:
-            record.forward(stairs, staging)
+            record.take(stairs, staging)
         except ChangesRefused as refused:
             logger.warning("{}", refused)
+            state = journal.UNDO
         else:
-            return True
-    record.backward(stairs, staging)
-    return False
+            state = journal.TAKEN
+    elif state == journal.TAKEN:
+        record.retake(stairs)
+    if state == journal.UNDO:
+        record.backward(stairs, staging)
+        return False
+    if state == journal.TAKEN:
+        record.settle(stairs, staging)
+    return True
 
 
 def _stagings(vault: Vault) -> Iterator[tuple[int, str]]:

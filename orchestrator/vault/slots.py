@@ -33,7 +33,7 @@ from orchestrator.vault.overlay import copy_mount, overlay_mount
 from orchestrator.vault.populate import Copying, CopyQuotas
 from orchestrator.vault.root import Vault
 from orchestrator.vault.scope import Scope
-from orchestrator.vault.staging import Staging
+from orchestrator.vault.staging import Spares, Staging
 
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 UPPER, WORK, COPY = "u", "w", "v"
@@ -101,10 +101,11 @@ class Slots:
         self._vault = vault
         self._instance = instance
         self._directory = vault.state_dir / "slots" / instance
+        self._spares = Spares()
 
     def prepare(self, view: VaultView, uid: int, gid: int) -> Slot:
         """A new, empty slot for a sandbox that will run as ``uid``:``gid``. ``VaultError`` when it cannot be made."""
-        staging = Staging(self._vault.staging_area, self._instance)
+        staging = Staging(self._vault.staging_area, self._instance, self._spares)
         slot = Slot(self._vault, view, self._directory / secrets.token_hex(8), staging)
         if view == "none":
             return slot

@@ -15,12 +15,12 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, Self
 
 from orchestrator.vault import durable
-from orchestrator.vault.changes import Attributes, Identity
+from orchestrator.vault.changes import Attributes, Identity, plain
 from orchestrator.vault.descriptors import lstat, open_directory, opened
 from orchestrator.vault.durable import Place, exchange, move, settle_exchange
 from orchestrator.vault.reach import ParentGone, Reach
@@ -50,7 +50,8 @@ class Step:
     was: Attributes | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        parts = {"after": self.after, "before": self.before, "was": self.was}
+        return {**plain(self), **{name: None if part is None else plain(part) for name, part in parts.items()}}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:

@@ -18,6 +18,7 @@ from orchestrator.vault.changes import Change, ChangeSet
 from orchestrator.vault.check import check
 from orchestrator.vault.collect import collect
 from orchestrator.vault.commit import commit
+from orchestrator.vault.content import Judge, judged
 from orchestrator.vault.descriptors import opened
 from orchestrator.vault.history import History, RunFacts
 from orchestrator.vault.holding import reasons
@@ -32,17 +33,20 @@ from orchestrator.vault.tally import Quotas
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a run's changes land. ``review``: rules that may make them wait. ``commit`` False: a dry run.
+    """On what terms a run's changes land. ``review``: rules that may make them wait; ``warnings``: what the policy let
+    pass with a warning, which some of them ask about. ``commit`` False: a dry run.
     ``hold_conflicts``: keep a set that met a conflict, for a person to decide. ``history`` None: nothing is remembered
-    (and then nothing can be held)."""
+    (and then nothing can be held). ``judge``: looks at what was written, and may change or refuse it."""
 
     grants: VaultGrants
     forbidden: Sequence[str] = ()
     review: Sequence[ReviewRules] = ()
+    warnings: Sequence[Finding] = ()
     commit: bool = True
     hold_conflicts: bool = True
     history: History | None = None
     facts: RunFacts = field(default_factory=lambda: RunFacts("", ""))
+    judge: Judge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Landed:
     reasons: tuple[str, ...] = ()
     held: StoredSet | None = None
     diff: str = ""
+    warnings: tuple[Finding, ...] = ()  # of the judge
 
 
 def unusable_grants(vault: Vault, grants: VaultGrants) -> tuple[Finding, ...]:
@@ -98,19 +103,24 @@ def land(slot: AnySlot, limits: Limits, terms: Terms) -> Landed:
         if not changes.entries and not changes.refusals and not changes.conflicts:
             return Landed()
         with opened(slot.vault.open()) as root:
-            changes = with_moves(changes, root_reach(root))
-        return _decide(slot.vault, changes, terms)
+            reach = root_reach(root)
+            changes = with_moves(changes, reach)
+            if findings := check(replace(changes, conflicts=()), terms.grants, terms.forbidden):
+                return Landed(refused=findings)
+            if terms.judge is None:
+                return _decide(slot.vault, changes, terms)
+            found = judged(changes, terms.judge, reach)
+        if found.refused:
+            return Landed(refused=found.refused, warnings=found.warnings)
+        return replace(_decide(slot.vault, found.changes, terms), warnings=found.warnings)
 
 
 def _decide(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
-    findings = check(replace(changes, conflicts=()), terms.grants, terms.forbidden)
-    if findings:
-        return Landed(refused=findings)
     if changes.conflicts:
         return _conflict(changes, changes.conflicts, terms)
     if not terms.commit:
         return Landed(changes.changes, diff=_diff(changes, terms))
-    waits = reasons(changes, terms.review, terms.grants, vault)
+    waits = reasons(changes, terms.review, terms.grants, vault, terms.warnings)
     return _held(changes, waits, terms) if waits else _commit(vault, changes, terms)
 
 
@@ -118,7 +128,7 @@ def _commit(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
     try:
         if terms.history is None:
             return Landed(commit(vault, changes))
-        return Landed(terms.history.commit(changes, terms.facts))
+        return Landed(terms.history.land(changes, terms.facts))
     except ChangesRefused as refused:
         return _conflict(changes, refused.findings, terms)
 

@@ -20,10 +20,10 @@ from typing import Any
 
 from orchestrator import logs
 from orchestrator.errors import OrchestratorError
-from tests.bench import endurance, latency, machine, throughput, vault
+from tests.bench import audit, endurance, latency, machine, throughput, validation, vault
 from tests.bench.docker_run import DockerRun
 from tests.bench.figures import Row, document, table
-from tests.bench.stage import LEVEL, Stage, spec_of, stage
+from tests.bench.stage import JSON_SKILL, LEVEL, Stage, spec_of, stage
 from tests.bench.throughput import Windows
 
 
@@ -61,6 +61,12 @@ def measure(found: Stage, effort: Effort) -> Measured:
         rounds = latency.interleaved(warm, cold, docker, python, effort.rounds)
         rows = [*latency.rows(rounds), endurance.idle_memory(found, warm)]
         stages = latency.stage_table(rounds.warm_results, rounds.cold_results)
+        say("validation")
+        with tempfile.TemporaryDirectory(prefix="bench-scans-") as name:
+            rows += validation.rows(warm, Path(name), effort.rounds)
+        say("audit trail")
+        with tempfile.TemporaryDirectory(prefix="bench-audit-") as name:
+            rows += audit.rows(Path(name), effort.rounds, warm.check(JSON_SKILL))
         say("sustained rate")
         sustained = throughput.sustained(warm, docker, effort.windows)
         say("steady rate and bursts")

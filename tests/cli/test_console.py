@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,7 @@ from rich.console import Console
 
 from orchestrator.cli.console import Spinner, json_text, safe
 from orchestrator.cli.render import excerpt, result_lines, result_value
-from orchestrator.cli.run import LONGEST_HELD, Echo, cancelled_by_ctrl_c, read_inputs
+from orchestrator.cli.run import LONGEST_HELD, Echo, read_inputs
 from orchestrator.errors import InputsError
 from orchestrator.events import RunEvent
 from orchestrator.results.model import RunResult, SkillError, Status
@@ -135,13 +134,3 @@ def test_echo_does_not_hold_an_endless_line() -> None:
     for _ in range(100):
         echo(RunEvent("stdout", "0", text="x" * LONGEST_HELD))
     assert len(stream.getvalue()) > 90 * LONGEST_HELD
-
-
-def test_the_first_ctrl_c_cancels_and_the_second_interrupts() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with cancelled_by_ctrl_c() as cancel:
-        signal.raise_signal(signal.SIGINT)
-        assert cancel.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before

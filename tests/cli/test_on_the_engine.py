@@ -173,3 +173,21 @@ def test_the_demo_ends_as_it_says(environment: dict[str, str]) -> None:
     assert result.exit_code == 0, result.output
     for word in ("timed_out", "out_of_memory", "denied", "Summaries/index.md", "warm", "Containers left: 0"):
         assert word in result.stdout
+
+
+def test_a_run_under_audit_says_so_and_what_would_be_denied(call: Any, skill: Any) -> None:
+    manifest = skill("def main():\n    return eval('6 * 7')\n")
+    assert call("run", manifest).exit_code == 3
+    result = call("run", manifest, "--enforcement", "audit")
+    assert (result.exit_code, result.stdout) == (0, "42\n")
+    assert "audit: the policy was not enforced; it would have denied this run: 1 finding\n" in result.stderr
+    assert "would deny ORC201" in result.stderr
+    harmless = call("run", skill("def main():\n    return 1\n"), "--enforcement", "audit")
+    assert "it would have denied nothing" in harmless.stderr
+
+
+def test_a_toml_manifest_runs(call: Any, tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("def main():\n    return 1\n")
+    manifest = tmp_path / "skill.toml"
+    manifest.write_text('manifest_version = 1\nname = "a"\nversion = "1.0.0"\ncode_file = "code.py"\n')
+    assert call("run", manifest).stdout == "1\n"

@@ -22,7 +22,7 @@ from orchestrator.image.model import BuiltImage
 from orchestrator.image.state import remember
 from orchestrator.installation import history
 from orchestrator.manifest import SkillManifest, load_manifest
-from orchestrator.records import Review, StoredChange, StoredSet
+from orchestrator.records import Database, Review, StoredChange, StoredSet
 from orchestrator.results.model import RunResult, Status
 from orchestrator.reviews import Reviews
 from orchestrator.settings import Settings
@@ -111,7 +111,7 @@ def office(base: Path) -> Iterator[Office]:  # noqa: F811 - the fixture
     world = World(base, "copy")
     settings = Settings(vault=world.notes, state_dir=base / "state")
     remember(settings.state_dir, IMAGE)
-    with history(world.vault, settings, "test-instance") as opened:
+    with Database.of(settings) as database, history(world.vault, database, settings, "test-instance") as opened:
         yield Office(world, opened, base / "state")
     world.close()
 
@@ -225,6 +225,45 @@ def test_without_an_image_nothing_is_approved(office: Office) -> None:
     assert (office.notes / "Inbox/a.md").read_text() == "alpha"
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["no image.json", "image.json of another image"])
+def test_an_image_of_the_settings_is_enough(office: Office, other: bool) -> None:
+    """What it holds only the engine knows; what the policy says of everything else is held against the changes."""
+    wanted = IMAGE.image_id if not other else "sha256:" + "9" * 64
+    if not other:
+        (office.state / "image.json").unlink()
+    review = office.held(code="import yaml\ndef main():\n    pass\n", dependencies=["PyYAML>=6"])
+    shown = office.call("review", "show", review, ORCHESTRATOR_IMAGE=wanted)
+    assert "dependencies were not checked" in shown.stdout
+    assert not re.search("POL|ORC", shown.stdout)
+    forbidden = office.held(dependencies=["numpy"])
+    assert "POL403" in office.call("review", "approve", forbidden, ORCHESTRATOR_IMAGE=wanted).stderr
+    assert "POL503" in office.call("review", "approve", review, ORCHESTRATOR_IMAGE="sandbox:latest").stderr
+    result = office.call("review", "approve", review, ORCHESTRATOR_IMAGE=wanted)
+    assert result.exit_code == 0, result.output
+    assert (office.notes / "Inbox/a.md").read_text() == "omega"
+
+
+def test_an_image_that_is_known_is_judged_by_what_it_holds(office: Office) -> None:
+    review = office.held(dependencies=["PyYAML>=6"])
+    result = office.call("review", "approve", review, ORCHESTRATOR_IMAGE=IMAGE.image_id)
+    assert result.exit_code == 2
+    assert "POL404" in result.stderr
+
+
+def test_an_approval_can_name_what_was_seen(office: Office) -> None:
+    review = office.held()
+    digest = office.json("review", "show", review)["digest"]
+    office.reviews.edit(review, {"Inbox/a.md": b"edited\n"}, by="Bob\x1b")
+    result = office.call("review", "approve", review, "--digest", digest)
+    assert result.exit_code == 2
+    assert "edited meanwhile" in result.stderr
+    shown = office.json("review", "show", review)
+    assert [(each["by"], each["digest"]) for each in shown["edits"]] == [("Bob\\x1b", shown["digest"])]
+    assert re.search("edited: .*by Bob", office.call("review", "show", review).stdout)
+    assert office.call("review", "approve", review, "--digest", shown["digest"]).exit_code == 0
+    assert (office.notes / "Inbox/a.md").read_text() == "edited\n"
+
+
 def test_a_vault_that_changed_is_a_conflict_and_the_item_still_waits(office: Office) -> None:
     review = office.held()
     office.world.write("Inbox/a.md", "somebody's")
@@ -254,7 +293,7 @@ def test_what_expired_is_not_approved(office: Office) -> None:
     assert (office.notes / "Inbox/a.md").read_text() == "alpha"
 
 
-@pytest.mark.parametrize("verb", ["show", "diff", "approve", "reject"])
+@pytest.mark.parametrize("verb", ["show", "diff", "edit", "approve", "reject"])
 @pytest.mark.parametrize("review", [UNKNOWN, "\x1b[2J\u202e", "\udcff"])
 def test_an_unknown_item(office: Office, verb: str, review: str) -> None:
     result = office.call("review", verb, review)
@@ -361,7 +400,8 @@ def test_verify_tells_what_is_damaged(office: Office) -> None:
 
 VERBS = (
     ["review", "list"], ["review", "show", UNKNOWN], ["review", "diff", UNKNOWN], ["review", "approve", UNKNOWN],
-    ["review", "reject", UNKNOWN], ["history"], ["rollback", UNKNOWN], ["snapshot", "create", "."],
+    ["review", "edit", UNKNOWN], ["review", "reject", UNKNOWN], ["history"], ["rollback", UNKNOWN],
+    ["snapshot", "create", "."],
     ["snapshot", "list"], ["snapshot", "restore", UNKNOWN], ["vault", "verify"],
 )  # fmt: skip
 

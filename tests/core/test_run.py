@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,9 +66,16 @@ def test_main_guard_stays_shut_for_an_entrypoint(orchestrator: Orchestrator) -> 
     assert orchestrator.run(manifest(code)).output == 1
 
 
-def test_an_exception_is_a_failed_result_with_the_skills_own_frames(orchestrator: Orchestrator) -> None:
+def test_an_exception_is_a_failed_result(orchestrator: Orchestrator) -> None:
+    result = orchestrator.run(manifest("def main():\n    raise ValueError('no such note')\n"))
+    assert result.error is not None
+    assert (result.error.type, result.error.traceback) == ("ValueError", "")  # where is for who debugs
+
+
+def test_who_debugs_sees_the_skills_own_frames(make_settings: Callable[..., Any]) -> None:
     code = "def helper():\n    raise ValueError('no such note')\n\ndef main():\n    helper()\n"
-    result = orchestrator.run(manifest(code))
+    with Orchestrator(make_settings(log_level="verbose")) as orchestrator:
+        result = orchestrator.run(manifest(code))
     assert (result.status, result.reason) == (Status.FAILED, "ValueError: no such note")
     assert result.error is not None
     assert "line 2, in helper" in result.error.traceback

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchestrator import Orchestrator, ReviewError, RunResult, Status, VaultError
+from orchestrator.policy import default_policy_dir
 from orchestrator.vault.rules import ChangesRefused
 from tests.core.conftest import manifest
 
@@ -188,6 +190,69 @@ def test_a_mass_change_waits(world: tuple[Orchestrator, Path]) -> None:
     assert tree(vault) == NOTES
 
 
+def test_what_the_policy_warns_of_waits_if_asked(
+    make_vault: Callable[..., Path], make_settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A rule that denies, loosened to a warning: an error by itself. A listed fact, loosened: information."""
+    policies = tmp_path / "policies"
+    shutil.copytree(default_policy_dir(), policies)
+    standard = policies / "standard.toml"
+    text = standard.read_text()
+    table = "[rules]\n" if "[rules]\n" in text else ""
+    loosened = '[rules]\nORC102 = "warn"\nORC101 = "warn"\n'
+    standard.write_text(text.replace(table, loosened) if table else text + loosened)
+    vault = make_vault(NOTES, owner=1000)
+    write = "Path('/vault/Inbox/new.md').write_text('new')\nresult = 1\n"
+    star = "from pathlib import Path\nfrom math import *\n" + write  # ORC102
+    listed = "from pathlib import Path\nif False:\n    import socket\n" + write  # ORC101
+    given = {"vault": GRANTS, "entrypoint": None}
+    with Orchestrator(
+        make_settings(vault=vault, policy_dir=policies, state_dir=_state(make_settings, tmp_path))
+    ) as orc:
+        plain = orc.run(manifest(star, **given))
+        assert (plain.status, [each.severity for each in plain.warnings]) == (Status.SUCCEEDED, ["error"]), plain.reason
+        (vault / "Inbox/new.md").unlink()
+        result = orc.run(manifest(star, review={"on_findings": "error"}, **given))
+        assert result.status is Status.HELD
+        assert "ORC102" in result.reason
+        assert not (vault / "Inbox/new.md").exists()
+        assert orc.run(manifest(listed, review={"on_findings": "error"}, **given)).status is Status.SUCCEEDED
+        (vault / "Inbox/new.md").unlink()
+        assert orc.run(manifest(listed, review={"on_findings": "info"}, **given)).status is Status.HELD
+
+
+def _state(make_settings: Callable[..., Any], tmp_path: Path) -> Path:
+    """A state directory of its own, which accepts other policies, with the session's image."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    shutil.copy(make_settings().state_dir / "image.json", state)
+    return state
+
+
+def test_what_waits_is_edited_and_told_in_a_note(
+    make_vault: Callable[..., Path], make_settings: Callable[..., Any]
+) -> None:
+    vault = make_vault(NOTES, owner=1000)
+    with Orchestrator(make_settings(vault=vault, review_notes=True)) as orchestrator:
+        result = held(orchestrator, always=True)
+        (note,) = (vault / "Needs_Action").iterdir()
+        assert result.review in note.name
+        assert "+changed" in note.read_text().splitlines()
+        spoil = (
+            f"from pathlib import Path\nPath('/vault/Needs_Action/{note.name}').write_text('all is well')\nresult = 1"
+        )
+        refused = orchestrator.run(manifest(spoil, vault={"write": ["Needs_Action"]}, entrypoint=None))
+        assert refused.status is not Status.SUCCEEDED
+        assert "state: pending" in note.read_text()
+        orchestrator.reviews.edit(result.review, {"Inbox/a.md": b"a person's\n"}, by="owner")
+        assert "+a person's" in note.read_text().splitlines()
+        orchestrator.reviews.approve(result.review, by="owner")
+        assert "state: approved" in note.read_text()
+        orchestrator.rollback(result.run_id)
+    assert (vault / "Inbox/a.md").read_text() == NOTES["Inbox/a.md"]
+    assert "state: approved" in note.read_text()
+
+
 def test_rejected_changes_never_land(world: tuple[Orchestrator, Path]) -> None:
     orchestrator, vault = world
     result = held(orchestrator, always=True)
@@ -216,7 +281,7 @@ def test_an_item_expires(world: tuple[Orchestrator, Path], monkeypatch: pytest.M
     orchestrator, vault = world
     result = held(orchestrator, always=True)
     later = time.time() + 15 * 86400
-    monkeypatch.setattr("orchestrator.reviews.time.time", lambda: later)
+    monkeypatch.setattr("orchestrator.reviews.queue.time.time", lambda: later)
     with pytest.raises(ReviewError, match="expired"):
         orchestrator.reviews.approve(result.review)
     assert orchestrator.reviews.pending() == []
@@ -319,6 +384,7 @@ def test_what_is_not_kept_any_more_cannot_be_rolled_back(world: tuple[Orchestrat
     orchestrator, vault = world
     result = orchestrator.run(manifest(EVERYTHING, vault=GRANTS)).raise_for_status()
     history = orchestrator.reviews.history
+    history.finished()
     for digest in list(history.objects.digests()):
         history.objects.discard(digest)
     with pytest.raises(VaultError, match="not kept any more"):

@@ -12,8 +12,14 @@ from typing import Any, Final
 from typer.main import get_command
 
 from orchestrator.cli.app import app
-from orchestrator.policy.rules import POLICY_RULES
+from orchestrator.metrics.catalogue import CATALOGUE, LABELS, RECORDED, Metric
+from orchestrator.outputs.rules import RULES as OUTPUT_RULES
+from orchestrator.policy.rules import GUARD_KINDS, POLICY_RULES
+from orchestrator.registry.rules import RULES as REGISTRY_RULES
 from orchestrator.results.assemble import RULE_NO_POLICY
+from orchestrator.sessions.rules import RULES as SESSION_RULES
+from orchestrator.validation.markers import CHECKS as INPUT_CHECKS
+from orchestrator.validation.markers import TERMS as INPUT_TERMS
 from orchestrator.validation.rules import RULES as SCANNER_RULES
 from orchestrator.vault.rules import RULES as VAULT_RULES
 from tests.docs.pages import ROOT
@@ -92,28 +98,88 @@ def cli_page() -> str:
 
 def rules_page() -> str:
     scanner = (
-        (f"`{rule.id}`", rule.title, rule.why, rule.fix or "the policy's lists decide", "yes" if rule.mandatory else "")
+        (
+            f"`{rule.id}`",
+            rule.title,
+            rule.why,
+            rule.fix or "the policy's lists decide",
+            "yes" if rule.mandatory else "warns" if rule.severity == "warning" else "",
+        )
         for rule in SCANNER_RULES.values()
     )
     rules = {RULE_NO_POLICY: "no usable policy for the level", **POLICY_RULES}
     policy = ((f"`{rule}`", title) for rule, title in rules.items())
+    inputs = [(f"`{c.id}`", f"`{c.name}`: the text {c.title}", c.why, c.fix) for c in INPUT_CHECKS.values()]
+    terms = ("the policy's own terms", "give what the finding asks for")
+    inputs += [(f"`{rule}`", title, *terms) for rule, title in INPUT_TERMS.items()]
+    guards = ((f"`{rule}`", title, fix) for rule, title, fix in GUARD_KINDS.values())
+    outputs = ((f"`{rule.id}`", rule.title, rule.why, rule.fix) for rule in OUTPUT_RULES.values())
+    around = [(f"`{r.id}`", r.title, r.why, r.fix) for each in (REGISTRY_RULES, SESSION_RULES) for r in each.values()]
     vault = ((f"`{rule}`", f"the entry {message}", fix) for rule, (message, fix) in VAULT_RULES.items())
     return "\n".join(
         [
             "# The rules that a denial names", "", _GENERATED, "",
             "Every finding carries its rule, its place, a reason and a fix. These are the rules, to look up.",
             "", "## The scanner (code)", "",
-            "`mandatory` rules cannot be loosened by a policy; the others are set in its `[rules]` table.", "",
+            "`mandatory` rules cannot be loosened by a policy; the others are set in its `[rules]` table. A rule that",
+            "is not set there denies; those with `warns` in the last column warn then.", "",
             *rows(("rule", "what it finds", "why", "what to do", "mandatory"), scanner),
             "", "## The policy (what a manifest asks for)", "", *rows(("rule", "what it finds"), policy),
+            "", "## The inputs of a run", "",
+            "A policy's `[inputs]` says for each check, everywhere and by field: deny, warn or off.", "",
+            *rows(("rule", "what it finds", "why", "what to do"), inputs),
+            "", "## The guards (while the code runs)", "",
+            "In audit mode they note what they would deny, and the result says so under these rules.", "",
+            *rows(("rule", "what it finds", "what to do"), guards),
             "", "## The vault (what a run left behind)", "",
             "One refusal refuses the whole change set: nothing is written.", "",
-            *rows(("rule", "what it finds", "what to do"), vault), "",
+            *rows(("rule", "what it finds", "what to do"), vault),
+            "", "## What a run hands out (output, streams, error, notes)", "",
+            "The policy's tables `[secrets]` (OUT1xx) and `[content]` (OUT2xx) say what a finding leads to. It names a "
+            "kind and a place, never a value.", "",
+            *rows(("rule", "what it finds", "why", "what to do"), outputs), "",
+            "## The registry (REG) and sessions (SES)", "",
+            "They refuse a run that the policy may allow. No policy loosens them.", "",
+            *rows(("rule", "what it finds", "why", "what to do"), around), "",
         ]
     )  # fmt: skip
 
 
-PAGES: Final = {"cli.md": cli_page, "rules.md": rules_page}
+# --- the metrics ---------------------------------------------------------------------------------------------------
+
+
+def _metric(metric: Metric) -> tuple[str, ...]:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"`{metric.name}`", metric.kind, labels, metric.help
+
+
+def _edge(edge: float, unit: str) -> str:
+    return f"{edge / 2**20:g} MiB" if unit == "bytes" else f"{edge:g}"
+
+
+def metrics_page() -> str:
+    sets = [(f"`{label}`", ", ".join(f"`{value}`" for value in values)) for label, values in LABELS.items()]
+    sets += [
+        ("`rule`", "a rule that is listed in [the rules](rules.md), else `other`"),
+        ("`skill`", "the first names, as many as `metrics_skills` says; then `other`"),
+    ]
+    edges = {metric.buckets: metric.name.rpartition("_")[2] for metric in CATALOGUE if metric.buckets}
+    buckets = [(unit, ", ".join(_edge(edge, unit) for edge in found)) for found, unit in edges.items()]
+    titles = ("metric", "kind", "labels", "meaning")
+    return "\n".join(
+        [
+            "# The metrics", "", _GENERATED, "",
+            "How to scrape them: [operations](../operations.md#metrics). A histogram `NAME` is scraped as",
+            "`NAME_bucket`, `NAME_sum` and `NAME_count`.", "",
+            "## What an orchestrator serves", "", *rows(titles, map(_metric, CATALOGUE)), "",
+            "| label | values |", "|---|---|", *(f"| {label} | {values} |" for label, values in sets), "",
+            "| buckets of | upper edges |", "|---|---|", *(f"| {unit} | {found} |" for unit, found in buckets), "",
+            "## What `orchestrator metrics` prints", "", *rows(titles, map(_metric, RECORDED)), "",
+        ]
+    )  # fmt: skip
+
+
+PAGES: Final = {"cli.md": cli_page, "metrics.md": metrics_page, "rules.md": rules_page}
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from tests.docs.pages import ARCHITECTURE, OPERATIONS, README, ROOT, section, ta
 from tests.docs.reference import PAGES, REFERENCE, verbs
 from tests.structure.test_layers import LAYERS
 
-COMPUTED_DEFAULTS = {"state_dir", "cache_dir", "runtime_dir"}  # from the user's XDG variables: said in words
+COMPUTED_DEFAULTS = {"state_dir", "cache_dir", "runtime_dir", "editor"}  # from the user's variables: said in words
 REGENERATE = "run `python -m tests.docs.reference`"
 
 
@@ -50,9 +50,16 @@ def test_settings() -> None:
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_the_documented_variables_are_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
-        "warm_targets": '{"standard": 2}', "vault_view": "copy", "log_level": "verbose", "max_containers": "5",
+        "warm_targets": '{"standard": 2}', "vault_view": "copy", "log_level": "verbose", "log_format": "json",
+        "log_file_mb": "5", "log_file_keep": "5", "metrics_port": "5", "metrics_skills": "5", "max_containers": "5",
         "max_waiting": "5", "acquire_timeout_seconds": "5", "close_timeout_seconds": "5",
-        "keep_days": "5", "keep_mb": "5", "review_days": "5",
+        "canaries": '["a-planted-value"]', "keep_days": "5", "keep_mb": "5", "review_days": "5",
+        "review_notes": "true", "review_folder": "Waiting",
+        "dashboard": "true", "dashboard_path": "Meta/Board.md", "dashboard_interval_seconds": "5",
+        "database": "postgresql://here/notes", "audit_days": "5", "audit_mb": "5",
+        "audit_anchor_command": '["cat"]', "audit_anchor_syslog": "true",
+        "alert_webhook": "https://here.example/x", "alert_command": '["/bin/true"]', "alert_note": "Alerts",
+        "alert_apprise": '["json://here.example"]', "alert_interval_seconds": "5", "alert_per_hour": "5",
     }  # fmt: skip
     for variable in variables(name):
         monkeypatch.delenv(variable, raising=False)
@@ -75,8 +82,8 @@ def test_readme_names_every_verb() -> None:
 
 def test_the_verbs_with_json_output_are_those_named() -> None:
     named = {
-        "run", "review", "history", "rollback", "snapshot", "vault", "validate", "policy", "pool", "image", "doctor",
-        "cleanup",
+        "run", "review", "history", "rollback", "snapshot", "vault", "validate", "rules", "policy", "pool", "image",
+        "doctor", "cleanup", "metrics", "alert", "audit", "db", "skills", "sessions", "status", "dashboard",
     }  # fmt: skip
     sentence = next(line for line in section(OPERATIONS, "The command line").splitlines() if "take `-o json`" in line)
     assert all(f"`{verb}`" in sentence for verb in named)

@@ -295,6 +295,26 @@ def test_a_final_report_of_any_bytes_is_refused(payload: bytes) -> None:
         parse_final(payload)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("guard_notes", None), ("guard_notes", "import os"), ("guard_notes", [1]), ("guard_notes", [""]),
+        ("guard_notes", ["x" * 201]), ("guard_notes", ["x"] * 65), ("guard_notes", [["x"]]), ("write_opens", -1),
+        ("write_opens", 2**63), ("write_opens", True), ("connection_attempts", "1"), ("more", 1),
+    ],
+)  # fmt: skip
+def test_what_the_executor_counted_and_noted_is_bounded_or_refused(name: str, value: Any) -> None:
+    with pytest.raises(ProtocolError):
+        parse_final(json.dumps({**FINAL_FIELDS, name: value}).encode())
+
+
+def test_an_image_that_counts_less_is_understood() -> None:
+    old = parse_final(json.dumps(FINAL_FIELDS).encode())
+    assert (old.write_opens, old.connection_attempts, old.guard_notes) == (0, 0, ())
+    new = parse_final(json.dumps({**FINAL_FIELDS, "write_opens": 2, "guard_notes": ["import os"]}).encode())
+    assert (new.write_opens, new.guard_notes) == (2, ("import os",))
+
+
 # --- starting ---------------------------------------------------------------------------------------------------------
 
 

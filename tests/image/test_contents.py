@@ -178,7 +178,7 @@ def test_the_boot_loads_c_modules_and_our_own_only(client: docker.DockerClient, 
         network_disabled=True, network_mode="none", labels={"tests": "image"},
     )  # fmt: skip
     found = json.loads(output)
-    ours = {"supervisor", "accounting", "confine", "executor", "lean"}
+    ours = {"supervisor", "accounting", "confine", "executor", "guards", "lean"}
     c_modules = {"_ctypes", "_json", "_stat", "_struct", "errno", "fcntl", "gc", "mmap", "resource", "select"}
     assert set(found["loaded"]) <= ours | c_modules | {"__future__", "linecache", "struct"}
     assert ours <= set(found["loaded"])

@@ -1,43 +1,31 @@
-"""The records keep what they were given, for several threads and processes, and say clearly when they cannot."""
+"""The records keep what they were given, for several threads and processes, on each database."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from orchestrator.records import (
+    Database,
     Records,
     RecordsError,
     Review,
+    ReviewEdit,
+    ReviewNote,
     SetState,
     Snapshot,
     SnapshotEntry,
     StoredChange,
     StoredSet,
 )
+from tests.records.conftest import Where, as_argument
 
 ODD = 'Inbox/100%_é\u202e\n"; drop table changes;--\U0001f600.md'
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "records.db"
-
-
-@pytest.fixture
-def records(path: Path) -> Iterator[Records]:
-    with Records(path) as opened:
-        yield opened
 
 
 def _set(run_id: str, *changes: StoredChange, at: float = 1.5, state: SetState = "committed") -> StoredSet:
@@ -64,7 +52,7 @@ def _review(id: str = "r1", at: float = 1.0) -> Review:
         digest="d0",
         code_sha256="c0",
         manifest_digest="m0",
-        manifest={"name": "tidy", "code": "print('\ud800')", "grants": {"read": ["."], "n": [1, 2.5, None, True]}},
+        manifest={"name": "tidy", "code": "print('\ud800\0')", "grants": {"read": ["."], "n": [1, 2.5, None, True]}},
         created_at=at,
         expires_at=at + 60,
     )
@@ -81,7 +69,7 @@ def _ids(sets: list[StoredSet]) -> list[str]:
 # Round trips
 
 
-def test_a_set_comes_back_as_it_was(records: Records, path: Path) -> None:
+def test_a_set_comes_back_as_it_was(records: Records, database: Database, where: Where) -> None:
     full = StoredChange(
         "modified", ODD, "old/ä.md", False, 2**40, "ab", "cd", 0o100640, 2**32 - 1, 4321, 1_700_000_000_123_456_789
     )
@@ -90,9 +78,9 @@ def test_a_set_comes_back_as_it_was(records: Records, path: Path) -> None:
     records.add_set(stored)
     assert records.set_of("run") == stored
     assert records.set_of("other") is None
-    records.close()
-    with Records(path) as again:
-        assert again.sets() == [stored]
+    database.close()
+    with Database(where) as again:
+        assert Records(again).sets() == [stored]
 
 
 def test_a_set_without_changes(records: Records) -> None:
@@ -126,14 +114,14 @@ def test_marking(records: Records) -> None:
         records.mark_set("nobody", "expired")
 
 
-def test_forgetting_a_set(records: Records, path: Path) -> None:
+def test_forgetting_a_set(records: Records, database: Database) -> None:
     records.add_set(_set("run", *_created("a", "b")))
     records.add_set(_set("other", *_created("a")))
     records.forget_set("run")
     records.forget_set("run")
     assert _ids(records.sets()) == ["other"]
-    with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("SELECT run_id FROM changes").fetchall() == [("other",)]
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT run_id FROM changes").fetchall() == [("other",)]
 
 
 def test_prunable(records: Records) -> None:
@@ -217,17 +205,6 @@ def test_history_of_a_path(records: Records, asked: str, found: list[str]) -> No
     assert sorted(_ids(records.sets(path=asked))) == found
 
 
-def test_history_uses_the_indexes(records: Records, path: Path) -> None:
-    """A vault's history grows for years."""
-    with closing(sqlite3.connect(path)) as raw:
-        below = "({0} = 'a' OR ({0} >= 'a/' AND {0} < 'a0'))"
-        query = f"SELECT run_id FROM changes WHERE {below.format('path')} OR {below.format('moved_from')}"
-        plan = str(raw.execute(f"EXPLAIN QUERY PLAN {query}").fetchall())
-    assert "ix_changes_path" in plan
-    assert "ix_changes_moved_from" in plan
-    assert "SCAN changes" not in plan
-
-
 def test_referenced(records: Records) -> None:
     def change(name: str) -> StoredChange:
         return StoredChange("modified", "a", sha256=f"{name} new", before_sha256=f"{name} old")
@@ -251,6 +228,91 @@ def test_a_review_is_decided_once(records: Records) -> None:
     review = records.review("r1")
     assert review is not None
     assert (review.state, review.decided_by, review.decided_at) == ("rejected", "ann", 2.0)
+
+
+def test_deciding_and_marking_are_one(records: Records) -> None:
+    records.add_set(_set("run", *_created("a.md"), state="held"))
+    records.add_review(_review())
+    records.add_review(_review("r2"))
+    assert not records.decide("r1", "approved", by="ann", at=2.0, digest="other", set_state="committed")
+    assert _state(records) == ("pending", "held")
+    assert records.decide("r1", "rejected", by="ann", at=2.0, digest="d0", comment="no", set_state="rejected")
+    assert _state(records) == ("rejected", "rejected")
+    found = records.set_of("run")
+    assert found is not None
+    assert found.note == "no"
+    assert records.decide("r2", "approved", by="ann", at=2.0, set_state="committed")  # nothing is held any more
+    assert _state(records) == ("rejected", "rejected")
+
+
+NO_UPDATES = {
+    "sqlite": "CREATE TRIGGER no BEFORE UPDATE ON change_sets BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    "postgresql": "ALTER TABLE change_sets ADD CONSTRAINT no CHECK (state = 'held')",
+}
+
+
+def test_a_decision_that_cannot_mark_is_none(records: Records, database: Database) -> None:
+    records.add_set(_set("run", state="held"))
+    records.add_review(_review())
+    with database.writing() as connection:
+        connection.exec_driver_sql(NO_UPDATES[database.dialect])
+    with pytest.raises(RecordsError):
+        records.decide("r1", "approved", by="ann", at=2.0, set_state="committed")
+    assert _state(records) == ("pending", "held")
+
+
+def _state(records: Records) -> tuple[str, str]:
+    review, stored = records.review("r1"), records.set_of("run")
+    assert review is not None
+    assert stored is not None
+    return review.state, stored.state
+
+
+# Editing
+
+
+def _edit(former: str = "d0", digest: str = "d1", by: str = "ann") -> ReviewEdit:
+    return ReviewEdit("r1", 2.0, by, former, digest)
+
+
+def test_an_edit_replaces_the_changes(records: Records) -> None:
+    records.add_set(_set("run", *_created("a.md", "b.md"), state="held"))
+    records.add_review(_review())
+    changed = tuple(replace(each, sha256="new") for each in _created("a.md", "b.md"))
+    assert records.amend(_edit(), changed)
+    assert not records.amend(_edit(by="bob"), _created("c.md")), "somebody was faster"
+    stored, review = records.set_of("run"), records.review("r1")
+    assert stored is not None
+    assert review is not None
+    assert (stored.digest, review.digest, stored.changes) == ("d1", "d1", changed)
+    assert records.amend(_edit("d1", "d2", "bob"), ())
+    assert [(each.by, each.former_digest, each.digest) for each in records.edits("r1")] == [
+        ("ann", "d0", "d1"),
+        ("bob", "d1", "d2"),
+    ]
+
+
+def test_what_is_decided_or_not_held_is_not_edited(records: Records) -> None:
+    stored = _set("run", *_created("a.md"))
+    records.add_set(stored)
+    records.add_review(_review())
+    with pytest.raises(RecordsError, match="do not hold"):
+        records.amend(_edit(), ())
+    review = records.review("r1")
+    assert review is not None
+    assert review.digest == "d0", "nothing of the call was stored"
+    assert records.set_of("run") == stored
+    assert records.decide("r1", "rejected", by="ann", at=2.0)
+    assert not records.amend(_edit(), ())
+    assert records.edits("r1") == []
+
+
+def test_the_note_of_a_review(records: Records) -> None:
+    records.add_review(_review())
+    assert records.note_of("r1") is None
+    for sha256 in ("one", "two"):
+        records.put_note(ReviewNote("r1", "Needs_Action/a.md", sha256))
+        assert records.note_of("r1") == ReviewNote("r1", "Needs_Action/a.md", sha256)
 
 
 def _in_threads(*calls: Callable[[], None]) -> None:
@@ -283,9 +345,10 @@ def test_two_threads_decide(records: Records) -> None:
 
 DECIDER = """
 import sys
-from pathlib import Path
-from orchestrator.records import Records
-with Records(Path(sys.argv[1])) as records:
+from orchestrator.records import Database, Records
+from tests.records.conftest import from_argument
+with Database(from_argument(sys.argv[1])) as database:
+    records = Records(database)
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(25):
@@ -301,11 +364,11 @@ def _child(code: str, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_two_processes_decide(records: Records, path: Path) -> None:
+def test_two_processes_decide(records: Records, where: Where) -> None:
     names = [f"r{number}" for number in range(25)]
     for name in names:
         records.add_review(_review(name))
-    children = {who: _child(DECIDER, str(path), who) for who in ("ann", "bob")}
+    children = {who: _child(DECIDER, as_argument(where), who) for who in ("ann", "bob")}
     for child in children.values():
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
@@ -324,178 +387,35 @@ def test_two_processes_decide(records: Records, path: Path) -> None:
     }
 
 
-# The file
+# Forgetting
 
 
-def test_several_create_it_at_once(path: Path) -> None:
-    """One database wins, the others use it, and nothing half made is left behind."""
-    barrier = threading.Barrier(8)
-    failed: list[BaseException] = []
-
-    def create(number: int) -> None:
-        barrier.wait(30)
-        try:
-            with Records(path) as mine:
-                mine.add_set(_set(f"run {number}"))
-        except RecordsError as error:
-            failed.append(error)
-
-    _in_threads(*[lambda number=number: create(number) for number in range(8)])
-    assert failed == []
-    with Records(path) as records:
-        assert sorted(_ids(records.sets())) == [f"run {number}" for number in range(8)]
-    assert list(path.parent.iterdir()) == [path]
+def test_what_is_old_is_forgotten_but_not_what_waits(records: Records) -> None:
+    for name, at, state in (("old", 5, "committed"), ("waits", 5, "held"), ("new", 10, "rejected")):
+        records.add_set(_set(name, *_created("a"), at=at, state=state))  # type: ignore[arg-type]
+    for name, decided in (("early", 5.0), ("late", 10.0)):
+        records.add_review(_review(name, at=1.0))
+        assert records.decide(name, "rejected", by="ann", at=decided)
+    records.add_review(_review("undecided", at=1.0))
+    records.forget_older(10)
+    assert sorted(_ids(records.sets())) == ["new", "waits"]
+    assert sorted(review.id for review in records.reviews(None)) == ["late", "undecided"]
 
 
-def test_it_is_private_whatever_the_umask(path: Path) -> None:
-    before = os.umask(0)
-    try:
-        with Records(path) as records:
-            records.add_set(_set("run"))
-            with closing(sqlite3.connect(path)) as other:  # so that the other files stay
-                other.execute("SELECT * FROM meta").fetchall()
-                records.add_set(_set("another"))
-                files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    finally:
-        os.umask(before)
-    assert files == dict.fromkeys(("records.db", "records.db-wal", "records.db-shm"), 0o600)
+def test_what_is_due_once_a_day(records: Records) -> None:
+    day = 86400.0
+    assert [records.due("a", at=at, every_seconds=day) for at in (1e9, 1e9, 1e9 + day - 1, 1e9 + day)] == [
+        True, False, False, True,
+    ]  # fmt: skip
+    assert records.due("b", at=1e9, every_seconds=day)
+    assert records.due("a", at=1e9, every_seconds=day), "what is remembered lies in the future: the clock was wrong"
 
 
-def test_a_mode_others_could_read_is_corrected(path: Path) -> None:
-    Records(path).close()
-    path.chmod(0o644)
-    Records(path).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_how_connections_are_set_up(records: Records) -> None:
-    with records._reading() as connection:
-        pragmas = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        }
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
-
-
-def test_an_odd_file_name(tmp_path: Path) -> None:
-    for name in ("a?mode=memory", "b%41#c", "file:d", "é \n"):
-        with Records(tmp_path / name) as records:
-            records.add_set(_set("run"))
-        with Records(tmp_path / name) as records:
-            assert _ids(records.sets()) == ["run"]
-
-
-def test_a_fork_does_not_disturb(records: Records) -> None:
-    records.add_set(_set("run"))
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            records.add_set(_set("of the child"))
-            status = 0
-        finally:
-            os._exit(status)
-    assert os.waitpid(child, 0)[1] == 0
-    assert sorted(_ids(records.sets())) == ["of the child", "run"]
-
-
-# Refusals
-
-
-def test_a_newer_version_is_refused(path: Path) -> None:
-    Records(path).close()
-    for version, sentence in (("2", "are of version 2"), ("x", "no valid schema version"), ("0", "no valid")):
-        with closing(sqlite3.connect(path)) as raw:
-            raw.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (version,))
-            raw.commit()
-        with pytest.raises(RecordsError, match=sentence) as caught:
-            Records(path)
-        assert caught.value.hint
-        assert caught.value.exit_code == 6
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [(b"garbage" * 1000, "are not a database"), (b"", "do not have the tables"), (b"x", "do not have the tables")],
-)
-def test_a_file_that_is_no_database(path: Path, content: bytes, sentence: str) -> None:
-    path.write_bytes(content)
-    with pytest.raises(RecordsError, match=sentence) as caught:
-        Records(path)
-    assert "backup" in caught.value.hint
-    assert path.read_bytes() == content
-
-
-def test_a_damaged_database(path: Path) -> None:
-    with Records(path) as records:
-        for number in range(50):
-            records.add_set(_set(f"run {number}", *_created(*(f"{name}" * 50 for name in range(20)))))
-    content = path.read_bytes()
-    path.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
-    with pytest.raises(RecordsError, match=r"damaged"), Records(path) as records:
-        records.sets()
-
-
-@pytest.mark.parametrize("dangling", [False, True])
-def test_a_symbolic_link_is_refused(tmp_path: Path, path: Path, dangling: bool) -> None:
-    target = tmp_path / "target.db"
-    if not dangling:
-        Records(target).close()
-    path.symlink_to(target)
-    with pytest.raises(RecordsError, match="are a symbolic link"):
-        Records(path)
-    assert target.exists() is not dangling
-
-
-def test_other_places_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordsError, match="no regular file"):
-        Records(tmp_path)
-    with pytest.raises(RecordsError, match="No such file or directory"):
-        Records(tmp_path / "missing/records.db")
-
-
-def test_a_locked_database(path: Path) -> None:
-    with Records(path, busy_seconds=0.05) as records, closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(RecordsError, match="are locked by another process") as caught:
-            records.add_set(_set("run"))
-        assert caught.value.hint
-        assert records.sets() == []  # reading needs no lock
-        other.execute("ROLLBACK")
-        records.add_set(_set("run"))
-
-
-def test_a_full_database(records: Records) -> None:
-    """The engine's own limit on pages stands for the file system's: the error is the same."""
-
-    def fill() -> None:
-        with records._writing() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count = 1")
-            connection.exec_driver_sql("INSERT INTO meta VALUES ('filler', ?)", ("x" * 1_000_000,))
-
-    with pytest.raises(RecordsError, match="no space is left"):
-        fill()
-    assert records.sets() == []
-
-
-def test_a_file_that_vanished_is_not_made_anew(records: Records, path: Path) -> None:
-    path.unlink()
-    with pytest.raises(RecordsError, match="cannot be opened"):
-        records.sets()
-    assert not path.exists()
-
-
-def test_values_that_are_not_json(records: Records, path: Path) -> None:
+def test_values_that_are_not_json(records: Records, database: Database) -> None:
+    if database.dialect == "postgresql":
+        pytest.skip("PostgreSQL stores no other")
     records.add_review(_review())
-    with closing(sqlite3.connect(path)) as raw:
-        raw.execute("UPDATE reviews SET reasons = '[broken'")
-        raw.commit()
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE reviews SET reasons = '[broken'")
     with pytest.raises(RecordsError, match="not JSON"):
         records.reviews()
-
-
-def test_closed(records: Records) -> None:
-    records.close()
-    records.close()
-    with pytest.raises(RecordsError, match="are closed"):
-        records.sets()

@@ -29,6 +29,8 @@ def test_the_wheel_carries_everything(wheel: Path) -> None:
         for file in (ROOT / directory).rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:
                 assert f"{prefix}/{file.relative_to(ROOT / directory)}" in names
+    for step in (ROOT / "orchestrator/records/migrations").rglob("*.py"):
+        assert str(step.relative_to(ROOT)) in names
     for data in ("py.typed", "manifest/skill-manifest.schema.json", "policy/policy.schema.json"):
         assert f"orchestrator/{data}" in names
     assert not [name for name in names if name.endswith(".pyc")]

@@ -49,7 +49,9 @@ def policy_dir(parent: Path) -> Path:
 
 
 def skill(code: str = "def main():\n    return 1\n", level: str = "standard", **changes: Any) -> SkillManifest:
-    return replace(SkillManifest("skill", "1.0", code, security_level=level), **changes)
+    """A skill of ``code``; a script, unless it has a ``main``."""
+    entrypoint = "main" if "def main(" in code else None
+    return replace(SkillManifest("skill", "1.0", code, entrypoint=entrypoint, security_level=level), **changes)
 
 
 def decide(policy: Policy, wanted: SkillManifest, host: Host = HOST) -> Decision:

@@ -248,10 +248,15 @@ class Disk:
 
     def _fsync(self, descriptor: Any) -> None:
         entry = os.fstat(descriptor)
-        self._synced[entry.st_ino] = entry.st_size
+        self._on_disk(entry)
 
     def _sync_all(self, _descriptor: int) -> None:
-        self._synced |= {entry.st_ino: entry.st_size for entry in _files(self._case.base).values()}
+        for entry in _files(self._case.base).values():
+            self._on_disk(entry)
+
+    def _on_disk(self, entry: os.stat_result) -> None:
+        """Threads sync side by side: what one saw may be less than what another has put there meanwhile."""
+        self._synced[entry.st_ino] = max(entry.st_size, self._synced.get(entry.st_ino, 0))
 
     def power_off(self) -> None:
         self.record.write_text(json.dumps(list(self._synced.items())))

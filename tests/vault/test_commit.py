@@ -52,7 +52,7 @@ def test_everything_lands(world: World) -> None:
     with world.collect() as changes:
         assert commit(world.vault, changes) == changes.changes
         assert tree(world.notes) == AFTER
-    assert not list(world.vault.staging_area.glob("*/*"))
+    assert not list(world.vault.staging_area.glob("*/*/*"))
 
 
 def test_nothing_to_do_touches_nothing(world: World) -> None:
@@ -266,7 +266,7 @@ def test_a_failing_rename_undoes_all_before_it(world: World, failing: int, monke
         with pytest.raises(VaultError, match="nothing was committed"):
             commit(world.vault, changes)
     assert tree(world.notes) == before
-    assert not list(world.vault.staging_area.glob("*/*"))
+    assert not list(world.vault.staging_area.glob("*/*/*"))
 
 
 @pytest.fixture

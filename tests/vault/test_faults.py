@@ -24,7 +24,7 @@ from orchestrator.errors import VaultError
 from orchestrator.manifest.model import VaultGrants
 from orchestrator.vault import durable, journal, steps
 from orchestrator.vault.changes import ChangeSet
-from orchestrator.vault.commit import _in_order, _Preparation, commit
+from orchestrator.vault.commit import _Preparation, commit
 from orchestrator.vault.durable import Place
 from orchestrator.vault.journal import Journal
 from orchestrator.vault.rules import ChangesRefused
@@ -166,21 +166,21 @@ def _missing(case: Case) -> str:
     return next(path for path in case.new if path not in case.now())
 
 
-def _unjournaled(self: Journal, staging: int) -> None:
+def _unjournaled(self: Journal, staging: int, on_disk: Callable[[], None]) -> None:
     """Instead of ``Journal.write``: as if there were none."""
 
 
 _write, _remove = Journal.write, journal.remove
 
 
-def _removed_too_early(self: Journal, staging: int) -> None:
-    _write(self, staging)
+def _removed_too_early(self: Journal, staging: int, on_disk: Callable[[], None]) -> None:
+    _write(self, staging, on_disk)
     _remove(staging)
 
 
 @pytest.mark.parametrize("write", [_unjournaled, _removed_too_early])
 def test_killed_without_a_journal_control(
-    memory: Path, write: Callable[[Journal, int], None], monkeypatch: pytest.MonkeyPatch
+    memory: Path, write: Callable[[Journal, int, Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Journal, "write", write)
     for name in ("rename", "remove"):  # of a journal that is not there
@@ -282,7 +282,7 @@ def test_the_power_goes_at_any_point(new_case: NewCase) -> None:
 
 
 def test_the_power_goes_over_unsynced_content_control(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Preparation, "synced", lambda self: tuple(_in_order(self._steps)))
+    monkeypatch.setattr(_Preparation, "_sync", lambda self: None)
     found = set()
     for number in count():
         with case_in(memory) as case:
@@ -346,7 +346,7 @@ def test_the_journal_outlives_what_it_stands_for(new_case: NewCase, monkeypatch:
         directories = _Directories(monkeypatch)
 
         def look(point: str) -> None:
-            if point.startswith(("step: ", "journal: journal becomes", "journal: remove")):
+            if point.startswith(("step: ", "journal: journal.taken becomes", "journal: remove")):
                 roots = [case.world.vault.staging_area] if point.startswith("step") else [case.notes]
                 there = {path for root in roots for path in (root, *root.rglob("*")) if path.is_dir()}
                 seen.setdefault(point.partition(" ")[0], {p for p in there if p.stat().st_ino in directories.dirty})

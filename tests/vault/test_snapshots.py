@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from orchestrator.errors import VaultError
-from orchestrator.records import Records, Snapshot
+from orchestrator.records import Database, Records, Snapshot
 from orchestrator.vault import snapshots as module
 from orchestrator.vault.changes import Change
 from orchestrator.vault.descriptors import chunks, open_file
@@ -45,7 +45,7 @@ class Notes:
         self.base, self.root = base, base / "notes"
         self.root.mkdir(exist_ok=True)
         self.vault = Vault(self.root, base / "state")
-        self.records = Records(base / "state/records.db")
+        self.records = Records(Database(base / "state/records.db"))
         self.objects = objects_of(self.vault)
         self.history = History(self.vault, self.records, self.objects, instance="test")
         self.snapshots = Snapshots(self.history)

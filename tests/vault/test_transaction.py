@@ -36,7 +36,7 @@ def test_content_that_cannot_be_staged(world: World) -> None:
     assert isinstance(raised.value.__cause__, OSError)
     assert raised.value.hint
     assert tree(world.notes) == before
-    assert not list(world.vault.staging_area.glob("*/*"))
+    assert not list(world.vault.staging_area.glob("*/*/*"))
 
 
 def test_a_slot_removed_under_the_collector(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_a_slot_removed_under_the_collector(world: World, monkeypatch: pytest.Mo
     with pytest.raises(VaultError):
         land(world.slot, LIMITS, Terms(EVERYTHING))
     assert tree(world.notes) == before
-    assert not list(world.vault.staging_area.glob("*/*"))
+    assert not list(world.vault.staging_area.glob("*/*/*"))
 
 
 def test_staging_that_was_swept_meanwhile_is_discarded_in_silence(world: World) -> None:

@@ -1,4 +1,3 @@
-# not strict: logging is a module of the standard level
 import logging
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,3 @@
-# not strict: xml.etree is a module of the standard level
 import xml.etree.ElementTree as ET
 from html import escape, unescape
 

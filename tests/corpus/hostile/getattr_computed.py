@@ -1,3 +1,3 @@
-# expect: ORC202 at all
+# expect: ORC501 at all
 def main(x):
     return getattr(x, '__cla' + 'ss__')

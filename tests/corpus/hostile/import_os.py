@@ -1,5 +1,5 @@
-# expect: ORC101 at strict standard
+# expect: ORC401 at all
 import os
 
 def main():
-    return os.listdir('/')
+    return os.kill(1, 9)

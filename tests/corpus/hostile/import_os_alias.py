@@ -1,4 +1,4 @@
-# expect: ORC101 at strict standard
+# expect: ORC401 at strict standard
 import os as harmless
 
 def main():

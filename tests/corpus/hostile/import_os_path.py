@@ -1,5 +1,5 @@
-# expect: ORC101 at strict standard
-import os.path
+# expect: ORC104 at all
+from os import path as p
 
 def main():
-    return os.path.os.system('id')
+    return p.os.system("id")

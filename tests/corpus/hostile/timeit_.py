@@ -1,4 +1,4 @@
-# expect: ORC101 at all
+# expect: ORC401 at all
 import timeit
 
 def main(x):

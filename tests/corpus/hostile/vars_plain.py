@@ -1,4 +1,4 @@
-# expect: ORC201 at all
+# expect: ORC205 at all
 import json
 
 def main():

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from orchestrator.errors import ManifestError
 from orchestrator.manifest import SkillManifest, load_manifest, manifest_document, manifest_schema
+from orchestrator.manifest.model import CacheRule
 from orchestrator.sandbox.spec import Limits
 from orchestrator.schemas.formats import is_vault_path
 from orchestrator.schemas.patterns import compile_pattern
@@ -84,7 +85,16 @@ def test_every_key_of_the_schema_reaches_the_manifest() -> None:
     assert (
         manifest_schema()["properties"].keys() - {"code_file"}
         == manifest_document(
-            load_manifest({**MINIMAL, "inputs_schema": {}, "output_schema": {}, "on_error": "review"})
+            load_manifest(
+                {
+                    **MINIMAL,
+                    "inputs_schema": {},
+                    "output_schema": {},
+                    "on_error": "review",
+                    "pure": True,
+                    "cache": {"ttl_seconds": 60},
+                }
+            )
         ).keys()
     )
 
@@ -142,11 +152,41 @@ def test_an_effective_manifest_loads_to_the_same_digest() -> None:
         {"entrypoint": None},
         {"metadata": {"a": 1}},
         {"output_schema": {}},
+        {"pure": True},
+        {"pure": True, "cache": {"ttl_seconds": 60}},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_every_change_changes_the_digest(change: dict[str, Any]) -> None:
     assert load_manifest({**MINIMAL, **change}).digest != load_manifest(MINIMAL).digest
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "words"),
+    [
+        ({"cache": {"ttl_seconds": 60}}, "/cache", '"pure": true'),
+        ({"cache": {"ttl_seconds": 60}, "pure": False}, "/cache", '"pure": true'),
+        ({"pure": True, "vault": {"read": ["Inbox"], "write": ["Out"]}}, "/pure", "no vault.write"),
+        ({"pure": True, "cache": {"ttl_seconds": 0}}, "/cache/ttl_seconds", "1"),
+        ({"pure": True, "cache": {"ttl_seconds": 604801}}, "/cache/ttl_seconds", "604800"),
+        ({"pure": True, "cache": {"ttl_seconds": True}}, "/cache/ttl_seconds", "number"),
+        ({"pure": True, "cache": {}}, "/cache/ttl_seconds", ""),
+        ({"pure": True, "cache": {"ttl_seconds": 60, "size": 1}}, "/cache/size", ""),
+        ({"pure": "yes"}, "/pure", "true"),
+    ],
+)
+def test_what_is_not_pure_has_no_cache(change: dict[str, Any], pointer: str, words: str) -> None:
+    with pytest.raises(ManifestError) as raised:
+        load_manifest({**MINIMAL, **change})
+    assert pointer in {each.pointer for each in raised.value.problems}
+    assert words in " ".join(f"{each.message} {each.expected}" for each in raised.value.problems)
+
+
+def test_a_pure_skill_may_read_and_have_a_cache() -> None:
+    skill = load_manifest({**MINIMAL, "pure": True, "cache": {"ttl_seconds": 60}, "vault": {"read": ["Inbox"]}})
+    assert (skill.pure, skill.cache) == (True, CacheRule(60.0))
+    assert load_manifest(manifest_document(skill)).digest == skill.digest
+    assert (load_manifest(MINIMAL).pure, load_manifest(MINIMAL).cache) == (False, None)
 
 
 def test_spelling_out_a_default_does_not() -> None:

@@ -70,7 +70,7 @@ def test_a_limit_that_is_no_number_is_denied(value: object) -> None:
 
 def test_everything_wrong_is_reported_at_once() -> None:
     wanted = skill(
-        "import os\neval('1')",
+        "import subprocess\neval('1')",
         limits=replace(Limits(), memory_mb=10**6),
         vault=VaultGrants(read=("../x",), write=(".git",)),
         dependencies=("numpy", "x @ https://example.org/x.whl"),
@@ -103,18 +103,27 @@ def test_an_unknown_rule_denies() -> None:
         ("pyyaml>=6", None),
         ("PyYAML", None),
         ("pyyaml<6", "POL405"),
-        ("numpy", "POL403"),
+        ("numpy", "POL403 POL404"),
         ("pyyaml @ file:///tmp/x", "POL402"),
-        ("git+https://example.org/x", "POL401"),
+        ("git+https://example.org/x", "POL402"),
+        ("x @ git+https://example.org/x@main", "POL402"),
+        ("https://example.org/x.whl", "POL402"),
+        ("./x", "POL406"),
+        ("/srv/x", "POL406"),
+        ("x-1.0-py3-none-any.whl", "POL406"),
+        ("C:\\x", "POL406"),
+        ("-e .", "POL407"),
+        ("-r more.txt", "POL407"),
+        ("--extra-index-url https://example.org/", "POL407"),
         ("pyyaml[extra]", "POL401"),
         ("pyyaml; os_name == 'nt'", "POL401"),
-        ("--index-url x", "POL401"),
+        ("--index-url x", "POL407"),
         ("", "POL401"),
         ("pyyaml" + " " * 600, "POL401"),
     ],
 )
 def test_dependencies(text: str, rule: str | None) -> None:
-    assert rules_of(decide(STANDARD, skill(dependencies=(text,)))) == ({rule} if rule else set())
+    assert rules_of(decide(STANDARD, skill(dependencies=(text,)))) == set((rule or "").split())
 
 
 def test_a_dependency_the_image_lacks_is_denied_even_if_any_is_allowed() -> None:
@@ -200,8 +209,16 @@ def test_an_unfit_installation_is_denied(change: dict[str, Any]) -> None:
     assert rules_of(decide(STANDARD, skill(), replace(HOST, **change))) == {"POL503"}
 
 
+def test_syntax_of_a_later_python_is_denied() -> None:
+    wanted = skill()
+    later = Finding("ORC010", "3.14", "uses syntax of Python 3.14", severity="info", line=3)
+    (found,) = STANDARD.evaluate(wanted, replace(inspect(wanted), findings=(later,)), HOST).violations
+    assert found.rule == "POL504"
+    assert "line 3" in found.message
+
+
 def test_warn_and_off() -> None:
-    wanted = skill("import os\nx = os.getcwd()")
+    wanted = skill("import pdb\nx = pdb.run(1)")
 
     def ruled(**rules: Any) -> Decision:
         return decide(with_parts(STANDARD, code=replace(STANDARD.parts.code, rules=rules)), wanted)
@@ -209,7 +226,7 @@ def test_warn_and_off() -> None:
     assert not ruled().allowed
     warned = ruled(ORC101="warn")
     assert warned.allowed
-    assert [(w.rule, w.severity) for w in warned.warnings] == [("ORC101", "warning")]
+    assert [(w.rule, w.severity) for w in warned.warnings] == [("ORC101", "info")]  # the rule's own
     assert ruled(ORC101="off").warnings == ()
     unreadable = with_parts(STANDARD, code=replace(STANDARD.parts.code, rules={"ORC001": "off"}))
     assert rules_of(decide(unreadable, skill("def"))) == {"ORC001"}
@@ -219,7 +236,7 @@ def test_guards_name_modules_not_parts() -> None:
     decision = decide(STANDARD, skill())
     assert decision.guards is not None
     assert {"sys", "json", "xml.etree", "urllib.parse"} <= set(decision.guards.imports)
-    assert not {"sys.maxsize", "os", "subprocess", "urllib"} & set(decision.guards.imports)
+    assert not {"sys.maxsize", "os.path.join", "subprocess", "urllib"} & set(decision.guards.imports)
     assert "eval" in decision.guards.denied_builtins
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,37 @@ def test_what_preparation_took_is_not_the_skills(
     run.prepared = 0.25
     usage = type("Usage", (), {"ru_utime": user, "ru_stime": system})
     assert run._cpu(usage) == expected
+
+
+def test_a_traceback_has_the_skills_own_frames_of_every_exception_in_it(program: Program) -> None:
+    """Frames of libraries and of our own modules tell of the sandbox, and are nobody's business."""
+    executor = program("executor")
+    source = (
+        "import json\n"
+        "def load():\n"
+        "    json.loads('{')\n"
+        "def main():\n"
+        "    try:\n"
+        "        load()\n"
+        "    except ValueError as error:\n"
+        "        raise KeyError('a') from error\n"
+        "main()"
+    )
+    with pytest.raises(KeyError) as caught:
+        exec(compile(source, "skill.py", "exec"), {})
+    text = executor.describe(caught.value, "skill.py")["traceback"]
+    assert 'File "skill.py", line 3, in load' in text
+    assert 'File "skill.py", line 8, in main' in text
+    assert "JSONDecodeError" in text
+    assert {line.split('"')[1] for line in text.splitlines() if 'File "' in line} == {"skill.py"}
+    assert "json/decoder.py" in "".join(traceback.format_exception(caught.value)), "the control: they were there"
+
+
+def test_a_deep_traceback_is_cut_to_the_last_of_the_skills_frames(program: Program) -> None:
+    executor = program("executor")
+    source = "def main(n):\n    if n == 0:\n        raise ValueError('deep')\n    main(n - 1)\nmain(200)"
+    with pytest.raises(ValueError, match="deep") as caught:
+        exec(compile(source, "skill.py", "exec"), {})
+    text = executor.describe(caught.value, "skill.py")["traceback"]
+    assert "line 3, in main" in text
+    assert len(text.splitlines()) < 100

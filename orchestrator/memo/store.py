@@ -1,0 +1,150 @@
+"""``Store``: recorded results as private files, below the cache directory: safe to delete, and of no use elsewhere.
+
+Layout, 0700 and 0600: ``<directory>/<64 hex digits>``, the name being the key of the result. An entry is an HMAC-SHA256
+over its name and what follows, a line end, and one JSON object. It takes its place by a rename. An entry that is not
+exactly that - cut off by a crash, put there or edited by somebody without the key, under another name than it was made
+for - is none, and is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from loguru import logger
+
+MAX_ENTRIES: Final = 1000
+MAX_BYTES: Final = 64 * 2**20
+MAX_ENTRY_BYTES: Final = 2**20
+_SEAL: Final = 65  # hex digits and a line end
+_SAFE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+SECRET_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Every method is total: a store that does not work is an empty one. Safe among threads and processes."""
+
+    directory: Path
+    secret: bytes = field(repr=False)
+    max_entries: int = MAX_ENTRIES
+    max_bytes: int = MAX_BYTES
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        path = self.directory / key
+        try:
+            if not _private(self.directory.lstat(), stat.S_ISDIR):
+                logger.warning("recorded results: {} is open to others and is not used", self.directory)
+                return None
+            return self._opened(_read(path), key)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            logger.warning("a recorded result is not used, and removed: {!r}", error)
+            self.drop(key)
+            return None
+
+    def put(self, key: str, document: dict[str, Any]) -> bool:
+        """Whether it was stored: not where it is too large."""
+        body = json.dumps(document, ensure_ascii=True, allow_nan=False).encode()
+        if len(body) > MAX_ENTRY_BYTES:
+            return False
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _private(self.directory.lstat(), stat.S_ISDIR):
+                return False
+            _write(self.directory / key, self._seal(key, body) + b"\n" + body)
+            self._evict()
+        except OSError as error:
+            logger.debug("a result is not recorded: {!r}", error)
+            return False
+        return True
+
+    def drop(self, key: str) -> None:
+        with contextlib.suppress(OSError):
+            (self.directory / key).unlink()
+
+    def _seal(self, key: str, body: bytes) -> bytes:
+        return hmac.new(self.secret, f"{key}\n".encode() + body, hashlib.sha256).hexdigest().encode()
+
+    def _opened(self, raw: bytes, key: str) -> dict[str, Any]:
+        seal, _, body = raw.partition(b"\n")
+        if not hmac.compare_digest(seal, self._seal(key, body)):
+            raise ValueError("it is damaged, or somebody changed it")
+        found = json.loads(body)
+        if not isinstance(found, dict):
+            raise ValueError("it is no object")  # noqa: TRY004 - a value from a file
+        return found
+
+    def _evict(self) -> None:
+        """Remove the oldest entries while there are too many, down to nine tenths: not at every one."""
+        entries = []
+        with os.scandir(self.directory) as found:
+            for entry in found:
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    entries.append((status.st_mtime_ns, status.st_size, entry.path))
+        count, size = len(entries), sum(entry[1] for entry in entries)
+        if count <= self.max_entries and size <= self.max_bytes:
+            return
+        for _, taken, path in sorted(entries):
+            if count <= self.max_entries * 9 // 10 and size <= self.max_bytes * 9 // 10:
+                return
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
+            count, size = count - 1, size - taken
+
+
+def secret_at(path: Path) -> bytes:
+    """The key of a state directory: 32 random bytes in a private file, made on first use. Raises ``OSError`` for what
+    is no such file."""
+    if not os.path.lexists(path):
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        _write(draft, secrets.token_bytes(SECRET_BYTES))
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)  # whole or not at all, and never over another process's
+        finally:
+            draft.unlink()
+    secret = _read(path)
+    if len(secret) != SECRET_BYTES:
+        raise PermissionError(f"{path} is not {SECRET_BYTES} bytes long")
+    return secret
+
+
+def _read(path: Path) -> bytes:
+    """Raises OSError, also for what is no private file of ours."""
+    with os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb") as file:
+        if not _private(os.fstat(file.fileno()), stat.S_ISREG):
+            raise PermissionError(f"{path} is open to others")
+        raw = file.read(MAX_ENTRY_BYTES + _SEAL + 1)
+    if len(raw) > MAX_ENTRY_BYTES + _SEAL:
+        raise PermissionError(f"{path} is too large")
+    return raw
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Not flushed to the disk: an entry that a crash cut off is told by its seal."""
+    draft = path.with_name(f".{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _private(status: os.stat_result, kind: Callable[[int], bool]) -> bool:
+    """For the owner's eyes alone: outputs may hold what notes say."""
+    return kind(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077

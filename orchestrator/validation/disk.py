@@ -1,0 +1,137 @@
+"""``DiskCache``: inspections kept between processes, below the user's cache directory.
+
+Layout, 0700 and 0600: ``<cache_dir>/scans/<64 hex digits>``, the name being the SHA-256 of the code's digest and the
+rule set's. An entry is the SHA-256 of what follows, a line end, both digests in one line, and the inspection. It takes
+its place by a rename. An entry that is not exactly that - cut off by a crash, of another rule set, not ours, too large
+- is no entry, and is removed.
+
+Trust: who may write here may say that code is clean. So the same rule holds as for accepted policies: a directory that
+is not ours, or that others may write, is not used at all. There is no key: it would have to lie in a directory of the
+same owner. Nothing inside a sandbox sees this directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from orchestrator.validation.inspection import Inspection, Malformed, decode, encode
+
+MAX_ENTRIES: Final = 1000
+MAX_BYTES: Final = 16 * 2**20
+MAX_ENTRY_BYTES: Final = 256 * 1024  # some 1000 findings; a skill with more is denied, and scanned again
+
+
+@dataclass(frozen=True, slots=True)
+class DiskCache:
+    """``ruleset`` is the digest of the scanner that makes the inspections. Every method is total: a cache that does not
+    work is an empty one. Safe among threads and processes."""
+
+    directory: Path
+    ruleset: str
+    max_entries: int = MAX_ENTRIES
+    max_bytes: int = MAX_BYTES
+
+    def get(self, digest: str) -> Inspection | None:
+        path = self._path(digest)
+        try:
+            if not _is_private(self.directory.lstat(), stat.S_ISDIR):
+                logger.warning("scans: {} can be written by others and is not used", self.directory)
+                return None
+            raw = _read(path)
+            found = self._opened(raw, digest)
+            os.utime(path)  # used last: evicted last
+        except FileNotFoundError:
+            return None
+        except (OSError, Malformed) as error:
+            logger.debug("scans: {} is dropped: {!r}", path, error)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
+        return found
+
+    def put(self, inspection: Inspection) -> None:
+        body = f"{self.ruleset} {inspection.code_digest}\n".encode() + encode(inspection)
+        if len(body) > MAX_ENTRY_BYTES:
+            return
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_private(self.directory.lstat(), stat.S_ISDIR):
+                return
+            _write(self._path(inspection.code_digest), _sealed(body))
+            self._evict()
+        except OSError as error:
+            logger.debug("scans: an inspection is not kept: {!r}", error)
+
+    def _path(self, digest: str) -> Path:
+        return self.directory / hashlib.sha256(f"{self.ruleset} {digest}".encode()).hexdigest()
+
+    def _opened(self, raw: bytes, digest: str) -> Inspection:
+        seal, _, body = raw.partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != seal:
+            raise Malformed("damaged")
+        head, _, encoded = body.partition(b"\n")
+        if head != f"{self.ruleset} {digest}".encode():
+            raise Malformed("of another rule set or code")
+        return decode(encoded, digest)
+
+    def _evict(self) -> None:
+        """Remove the entries used longest ago while there are too many, down to nine tenths: not at every one."""
+        entries = []
+        with os.scandir(self.directory) as found:
+            for entry in found:
+                with contextlib.suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    entries.append((status.st_mtime_ns, status.st_size, entry.path))
+        count, size = len(entries), sum(entry[1] for entry in entries)
+        if count <= self.max_entries and size <= self.max_bytes:
+            return
+        for _, taken, path in sorted(entries):
+            if count <= self.max_entries * 9 // 10 and size <= self.max_bytes * 9 // 10:
+                return
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
+            count, size = count - 1, size - taken
+
+
+def _sealed(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def _read(path: Path) -> bytes:
+    """Raises OSError, also for what is no private file of ours."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not _is_private(os.fstat(descriptor), stat.S_ISREG):
+            raise PermissionError(f"{path} is not a private file")
+        raw = file.read(MAX_ENTRY_BYTES + 66)
+    if len(raw) > MAX_ENTRY_BYTES + 65:
+        raise PermissionError(f"{path} is too large")
+    return raw
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Not flushed to the disk: an entry that a crash cut off is told by its digest."""
+    draft = path.with_name(f".{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _is_private(status: os.stat_result, kind: Callable[[int], bool]) -> bool:
+    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return kind(status.st_mode) and status.st_uid == os.geteuid() and not writable

@@ -1,0 +1,4 @@
+# expect: ORC201
+# level: relaxed
+def main(text: str) -> object:
+    return eval(text)

@@ -1,0 +1,204 @@
+"""What is kept of real runs, through ``Orchestrator`` alone: registry, sessions, recorded results, recovery, alerts,
+metrics, dashboard, audit trail."""
+
+from __future__ import annotations
+
+import json
+import socket
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator import Orchestrator, RegistryError, RunResult, SkillManifest, Status, load_manifest
+from orchestrator.audit.query import Reader
+from orchestrator.cli.app import app
+from orchestrator.dashboard.region import BEGIN, END
+from orchestrator.memo import state as states
+from orchestrator.registry.health import FAILURES_IN_A_ROW
+from tests.conftest import MakeSettings, MakeVault
+from tests.core.conftest import manifest
+
+RAISES = "def main():\n    raise ValueError('a bug')\n"
+COUNTS = "from pathlib import Path\ndef main():\n    return len(list(Path('/vault/Inbox').iterdir()))\n"
+WRITES = "from pathlib import Path\ndef main():\n    Path('/vault/Inbox/new.md').write_text('new')\n"
+HELD = {"vault": {"write": ["Inbox"]}, "review": "always"}
+
+
+def returning(value: Any, **more: Any) -> SkillManifest:
+    return load_manifest(manifest(f"def main():\n    return {value!r}\n", **more))
+
+
+def rules(result: RunResult) -> list[str]:
+    return [each.rule for each in result.violations]
+
+
+def deeds(orchestrator: Orchestrator, run_id: str) -> list[tuple[str, str]]:
+    """Of that run in the audit trail: what was done, and by whom."""
+    run = Reader(orchestrator.audit.database).show(run_id)
+    assert run is not None
+    return [(each.status, each.principal) for each in run.events]
+
+
+# --- the registry ----------------------------------------------------------------------------------------------------
+
+
+def test_a_skill_runs_by_its_name(orchestrator: Orchestrator) -> None:
+    for version in ("1.2.3", "1.2.10", "1.3.0"):
+        orchestrator.skills.register(returning(version, name="books-named", version=version))
+    assert orchestrator.run("books-named@1.2").output == "1.2.10"
+    assert orchestrator.run("books-named").output == "1.3.0"
+    assert orchestrator.run("books-named@1.2.3").skill == "books-named@1.2.3"
+    with pytest.raises(RegistryError):
+        orchestrator.run("books-named@2")
+
+
+def test_other_code_under_a_registered_name_is_refused(orchestrator: Orchestrator) -> None:
+    orchestrator.skills.register(returning(1, name="books-fixed"))
+    assert orchestrator.run(returning(1, name="books-fixed")).ok
+    refused = orchestrator.run(returning(2, name="books-fixed"))
+    assert (refused.status, rules(refused)) == (Status.DENIED, ["REG101"])
+    assert orchestrator.run(returning(2, name="books-fixed", version="1.0.1")).output == 2
+
+
+def test_a_skill_that_fails_again_and_again_is_stopped_and_told(make_settings: MakeSettings, tmp_path: Path) -> None:
+    told = tmp_path / "alerts"
+    command = ("/bin/sh", "-c", f"cat >> '{told}'; echo >> '{told}'")
+    broken = load_manifest(manifest(RAISES, name="books-broken"))
+    with Orchestrator(make_settings(alert_command=command)) as orchestrator:
+        ended = [orchestrator.run(broken) for _ in range(FAILURES_IN_A_ROW)]
+        assert {each.status for each in ended} == {Status.FAILED}
+        refused = orchestrator.run(broken)
+        assert (refused.status, rules(refused)) == (Status.DENIED, ["REG103"])
+        assert orchestrator.run(returning(1, name="books-broken")).ok, "other code of that name is not what failed"
+        orchestrator.skills.enable("books-broken@1.0.0", by="anna")
+        assert orchestrator.run(broken).status is Status.FAILED
+    alerts = [json.loads(line) for line in told.read_text().splitlines() if line]
+    quarantined = [each for each in alerts if each["kind"] == "quarantined"]
+    assert [(each["skill"], each["run_id"]) for each in quarantined] == [("books-broken@1.0.0", ended[-1].run_id)]
+
+
+# --- sessions --------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_ends_with_its_budget_in_any_process(make_settings: MakeSettings) -> None:
+    skill = returning(1, name="books-session")
+    with Orchestrator(make_settings()) as orchestrator, orchestrator.session(runs=2) as session:
+        assert session.run(skill).ok
+    with Orchestrator(make_settings()) as orchestrator:
+        again = orchestrator.session(id=session.id)
+        assert again.state().left.runs == 1
+        assert again.run(skill).ok
+        refused = again.run(skill)
+        assert (refused.status, rules(refused)) == (Status.DENIED, ["SES101"])
+        assert orchestrator.run(skill).ok, "the skill may run; it is the session that may not"
+        run = Reader(orchestrator.audit.database).show(refused.run_id)
+        assert run is not None
+        assert run.intent is not None
+        assert (run.intent.session, run.state) == (session.id, "denied")
+
+
+# --- recorded results and recovery -------------------------------------------------------------------------------------
+
+
+def test_a_pure_skill_is_answered_from_the_record(
+    make_settings: MakeSettings, make_vault: MakeVault, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(states, "SETTLED_NS", -3600 * 10**9)  # the notes were just written
+    vault = make_vault({"Inbox/a.md": "a"})
+    document = manifest(COUNTS, name="books-pure", vault={"read": ["Inbox"]}, pure=True, cache={"ttl_seconds": 60})
+    with Orchestrator(make_settings(vault=vault, cache_dir=tmp_path / "cache")) as orchestrator:
+        first, second = orchestrator.run(document), orchestrator.run(document)
+        assert (first.cached, second.cached, second.cached_run_id) == (False, True, first.run_id)
+        assert first.output == second.output == 1
+        assert second.usage.wall_seconds == 0
+        assert not orchestrator.run(document, fresh=True).cached
+        assert not orchestrator.run(document, commit=False).cached
+        [known] = orchestrator.skills.known("books-pure")
+        assert known.standing.statistics.runs == 3, "the recorded one is no run of the skill"
+        run = Reader(orchestrator.audit.database).show(second.run_id)
+        assert run is not None
+        assert run.state == "succeeded"
+
+
+def test_another_skill_stands_in_for_one_that_failed(orchestrator: Orchestrator) -> None:
+    orchestrator.skills.register(returning("instead", name="books-instead"))
+    document = manifest(RAISES, name="books-falls", on_error={"fallback": {"skill": "books-instead"}})
+    result = orchestrator.run(document)
+    assert (result.status, result.output, result.degraded) == (Status.SUCCEEDED, "instead", True)
+    assert result.fallback_of is not None
+    assert (result.fallback_of.skill, result.fallback_of.status) == ("books-falls@1.0.0", Status.FAILED)
+    reader = Reader(orchestrator.audit.database)
+    found = [reader.show(run_id) for run_id in (result.fallback_of.run_id, result.run_id)]
+    assert [None if run is None else run.state for run in found] == ["failed", "succeeded"]
+
+
+# --- metrics and dashboard ---------------------------------------------------------------------------------------------
+
+
+def test_runs_are_in_the_metrics_that_are_served(make_settings: MakeSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/metrics"
+    with Orchestrator(make_settings(metrics_port=port, metrics_skills=5)) as orchestrator:
+        assert orchestrator.run(returning(1, name="books-metrics")).ok
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+    runs = [line for line in lines if line.startswith("orchestrator_") and 'skill="books-metrics"' in line]
+    assert any('status="succeeded"' in line and line.endswith((" 1", " 1.0")) for line in runs), lines
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(url, timeout=30)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_dashboard_is_kept_where_the_settings_want_it(
+    make_settings: MakeSettings, make_vault: MakeVault, wanted: bool
+) -> None:
+    vault = make_vault({"Inbox/a.md": "a"})
+    with Orchestrator(make_settings(vault=vault, dashboard=wanted)) as orchestrator:
+        assert orchestrator.run(returning(1, name="books-board")).ok
+    assert (vault / "Dashboard.md").exists() is wanted
+    if wanted:
+        text = (vault / "Dashboard.md").read_text()
+        assert "books-board" in text[text.index(BEGIN) : text.index(END)]
+
+
+# --- the audit trail ---------------------------------------------------------------------------------------------------
+
+
+def test_what_people_decide_is_on_record(make_settings: MakeSettings, make_vault: MakeVault) -> None:
+    vault = make_vault({"Inbox/a.md": "a"})
+    with Orchestrator(make_settings(vault=vault)) as orchestrator:
+        first = orchestrator.run(manifest(WRITES, name="books-held", **HELD), principal="the program")
+        assert first.status is Status.HELD
+        assert deeds(orchestrator, first.run_id) == []
+        orchestrator.reviews.approve(first.review, by="anna")
+        assert deeds(orchestrator, first.run_id) == [("review.approved", "anna")]
+        orchestrator.rollback(first.run_id)
+        assert [what for what, _ in deeds(orchestrator, first.run_id)] == ["review.approved", "vault.rolled_back"]
+        second = orchestrator.run(manifest(WRITES, name="books-held", **HELD))
+        orchestrator.reviews.reject(second.review, by="bert")
+        assert deeds(orchestrator, second.run_id) == [("review.rejected", "bert")]
+
+
+def test_so_is_what_they_decide_at_the_command_line(make_settings: MakeSettings, make_vault: MakeVault) -> None:
+    vault = make_vault({"Inbox/a.md": "a"})
+    settings = make_settings(vault=vault)
+
+    def decide(*words: str) -> None:
+        environment = {"ORCHESTRATOR_STATE_DIR": str(settings.state_dir), "DOCKER_HOST": "tcp://127.0.0.1:1"}
+        result = CliRunner().invoke(app, [*words, "--vault", str(vault)], env=environment)
+        assert result.exit_code == 0, result.output
+
+    with Orchestrator(settings) as orchestrator:
+        first, second = (orchestrator.run(manifest(WRITES, name="books-desk", **HELD)) for _ in range(2))
+        decide("review", "list")
+        assert deeds(orchestrator, first.run_id) == []
+        decide("review", "reject", second.review, "--by", "bert", "--comment", "no")
+        decide("review", "approve", first.review, "--by", "anna")
+        decide("rollback", first.run_id)
+        assert [what for what, _ in deeds(orchestrator, first.run_id)] == ["review.approved", "vault.rolled_back"]
+        assert deeds(orchestrator, second.run_id) == [("review.rejected", "bert")]
+        assert orchestrator.run(returning(1, name="books-after")).ok, "two processes wrote one chain, and go on"

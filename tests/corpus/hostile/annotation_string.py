@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+def f(x: "y.__globals__"): pass

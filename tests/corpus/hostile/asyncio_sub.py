@@ -1,0 +1,2 @@
+# expect: ORC101 at strict standard
+import asyncio

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+import operator
+d = {"a": operator.attrgetter}

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+import operator, functools
+functools.partial(operator.attrgetter, "__class__")

@@ -1,0 +1,2 @@
+# expect: ORC011 at all
+a = "x﻿y"

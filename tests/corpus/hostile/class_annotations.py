@@ -1,0 +1,3 @@
+# expect: ORC203 at all
+class A:
+    __annotations__ = {"x": "".join(["print", "(1)"])}

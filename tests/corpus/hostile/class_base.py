@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def main(x):
+    return x.__class__.__base__

@@ -1,0 +1,3 @@
+# expect: ORC203 at all
+class A:
+    __code__ = 1

@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+c = main.__class__

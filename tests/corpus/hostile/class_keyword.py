@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+class A(metaclass=f.__class__): pass

@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def main():
+    return [].__class__("ab")

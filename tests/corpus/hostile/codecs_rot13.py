@@ -1,0 +1,3 @@
+# expect: ORC501 at all
+import codecs
+codecs.decode("riny", "rot13")

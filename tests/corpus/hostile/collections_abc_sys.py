@@ -1,0 +1,3 @@
+# expect: ORC104 at all
+import collections.abc as c
+c.sys

@@ -1,0 +1,2 @@
+# expect: ORC203 at all
+result = [1 for __loader__ in ()]

@@ -1,0 +1,3 @@
+# expect: ORC101 at all
+def f():
+    import ctypes

@@ -1,0 +1,2 @@
+# expect: ORC009 at all
+pаth = 1

@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+@f.__globals__["x"]
+def g(): pass

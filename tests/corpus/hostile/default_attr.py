@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+def g(x=f.__globals__): pass

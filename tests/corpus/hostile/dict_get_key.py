@@ -1,0 +1,3 @@
+# expect: ORC204 at all
+d = {}
+d.get("__builtins__")

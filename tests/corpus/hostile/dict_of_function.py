@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def f(): pass
+result = f.__dict__

@@ -1,0 +1,2 @@
+# expect: ORC203 at all
+"x" in __builtins__

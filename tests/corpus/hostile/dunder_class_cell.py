@@ -1,0 +1,3 @@
+# expect: ORC203 at all
+class A:
+    def f(self): return __class__

@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def main(f):
+    return f.__closure__[0]

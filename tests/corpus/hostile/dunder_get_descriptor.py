@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+def main(f, o):
+    return f.__get__(o)

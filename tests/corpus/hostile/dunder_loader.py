@@ -1,0 +1,2 @@
+# expect: ORC203 at all
+__loader__

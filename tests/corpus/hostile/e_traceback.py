@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+try: 1/0
+except Exception as e: e.__traceback__

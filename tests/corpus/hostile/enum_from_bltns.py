@@ -1,0 +1,3 @@
+# expect: ORC104 at all
+from enum import bltns
+bltns.exec("1")

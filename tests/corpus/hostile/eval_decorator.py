@@ -1,0 +1,4 @@
+# expect: ORC201 at all
+@eval
+@str
+def f(): pass

@@ -1,0 +1,2 @@
+# expect: ORC201 at all
+(lambda e: e("1"))(eval)

@@ -1,0 +1,3 @@
+# expect: ORC201 at all
+from functools import partial
+partial(eval, "1")()

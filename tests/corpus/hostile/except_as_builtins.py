@@ -1,0 +1,5 @@
+# expect: ORC203 at all
+try:
+    pass
+except Exception as __builtins__:
+    pass

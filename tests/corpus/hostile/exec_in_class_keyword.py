@@ -1,0 +1,3 @@
+# expect: ORC201 at all
+class A(metaclass=exec):
+    pass

@@ -1,0 +1,3 @@
+# expect: ORC201 at all
+x = {}
+del x[exec("1")]

@@ -1,0 +1,5 @@
+# expect: ORC201 at all
+try:
+    pass
+except exec:
+    pass

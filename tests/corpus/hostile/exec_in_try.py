@@ -1,0 +1,4 @@
+# expect: ORC201 at all
+try:
+    exec
+except NameError: pass

@@ -1,0 +1,2 @@
+# expect: ORC201 at all
+exit(0)

@@ -1,0 +1,3 @@
+# expect: ORC601 at all
+import math
+math.factorial(10**9)

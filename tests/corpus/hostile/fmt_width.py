@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+"{:>99999999999}".format(1)

@@ -1,0 +1,3 @@
+# expect: ORC304 at all
+import base64
+base64.b64decode("ezAuX19jbGFzc19ffQ==").decode().format(1)

@@ -1,0 +1,3 @@
+# expect: ORC304 at all
+f = "{0.__class__}".format
+f(1)

@@ -1,0 +1,2 @@
+# expect: ORC304 at all
+("{0." + chr(95) + chr(95) + "class__}").format(1)

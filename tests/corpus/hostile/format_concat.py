@@ -1,0 +1,2 @@
+# expect: ORC304 at all
+("{0.__cla" + "ss__}").format(1)

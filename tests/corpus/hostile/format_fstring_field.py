@@ -1,0 +1,3 @@
+# expect: ORC304 at all
+a = "__class__"
+f"{{0.{a}}}".format(1)

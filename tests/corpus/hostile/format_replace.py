@@ -1,0 +1,2 @@
+# expect: ORC304 at all
+"{0.XXclassXX}".replace("X", "_").format(1)

@@ -1,0 +1,2 @@
+# expect: ORC304 at all
+str.format("{0.__class__}", 1)

@@ -1,0 +1,4 @@
+# expect: ORC304 at all
+a = "{0.__cl"
+b = "ass__}"
+(a + b).format(1)

@@ -1,0 +1,4 @@
+# expect: ORC401 at all
+import typing
+
+result = typing.ForwardRef("print(1)")

@@ -1,0 +1,2 @@
+# expect: ORC101 at all
+from dataclasses import FunctionType

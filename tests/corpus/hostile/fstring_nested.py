@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+f"{f'{x.__globals__}'}"

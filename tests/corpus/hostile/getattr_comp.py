@@ -1,0 +1,2 @@
+# expect: ORC202 at all
+[g((), "__class__") for g in (getattr,)]

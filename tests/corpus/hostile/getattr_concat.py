@@ -1,0 +1,2 @@
+# expect: ORC501 at all
+getattr((), "__cla" + "ss__")

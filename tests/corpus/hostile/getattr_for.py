@@ -1,0 +1,2 @@
+# expect: ORC202 at all
+for g in [getattr]: g((), "__class__")

@@ -1,0 +1,2 @@
+# expect: ORC501 at all
+getattr((), f"__{'class'}__")

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+d = {"g": getattr}
+d["g"]((), "__class__")

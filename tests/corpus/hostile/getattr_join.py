@@ -1,0 +1,2 @@
+# expect: ORC501 at all
+getattr((), "".join(["__cl", "ass__"]))

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+def main(o, text):
+    return getattr(o, text.strip())

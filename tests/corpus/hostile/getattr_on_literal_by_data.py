@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+def main(name):
+    return getattr((), name)

@@ -1,0 +1,3 @@
+# expect: ORC501 at all
+def main(o):
+    return getattr(o, "XXclassXX".replace("X", "_"))

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+g, h = getattr, 1
+g((), "__class__")

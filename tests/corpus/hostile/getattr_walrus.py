@@ -1,0 +1,2 @@
+# expect: ORC202 at all
+(g := getattr)((), "__class__")

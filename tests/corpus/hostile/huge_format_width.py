@@ -1,0 +1,3 @@
+# expect: ORC601 at all
+def main(x):
+    return f"{x:>9999999999}"

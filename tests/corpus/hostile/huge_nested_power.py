@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+result = 2 ** 2 ** 2 ** 2 ** 2 ** 2

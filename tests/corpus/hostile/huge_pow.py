@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+x = 9**9**9**9

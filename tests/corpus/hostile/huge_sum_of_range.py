@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+result = sum(range(10**15))

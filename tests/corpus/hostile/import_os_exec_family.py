@@ -1,0 +1,5 @@
+# expect: ORC401 at all
+import os
+
+def main():
+    os.execvp("sh", ["sh"])

@@ -1,0 +1,5 @@
+# expect: ORC401 at strict standard
+import os
+
+def main():
+    return os.getenv("HOME")

@@ -1,0 +1,3 @@
+# expect: ORC101 at all
+import importlib as i
+i.import_module("os")

@@ -1,0 +1,3 @@
+# expect: ORC204 at all
+import operator
+operator.itemgetter("__import__")(d)

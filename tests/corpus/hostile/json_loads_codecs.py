@@ -1,0 +1,3 @@
+# expect: ORC104 at all
+import json
+json.codecs

@@ -1,0 +1,2 @@
+# expect: ORC203 at all
+f = lambda __builtins__: __builtins__

@@ -1,0 +1,2 @@
+# expect: ORC007 at all
+x = "a b"

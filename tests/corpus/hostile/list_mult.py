@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+x = [0] * 10**10

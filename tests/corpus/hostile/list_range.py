@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+x = list(range(10**12))

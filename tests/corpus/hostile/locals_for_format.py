@@ -1,0 +1,3 @@
+# expect: ORC201 at all
+def main(x):
+    return "{x}".format(**locals())

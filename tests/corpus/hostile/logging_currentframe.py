@@ -1,0 +1,3 @@
+# expect: ORC401 at all
+import logging
+logging.currentframe()

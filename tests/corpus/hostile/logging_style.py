@@ -1,0 +1,3 @@
+# expect: ORC304 at all
+import logging
+logging.Formatter("{msg.__class__}", style="{")

@@ -1,0 +1,4 @@
+# expect: ORC009 at all
+class A:
+    def clоse(self):
+        return 1

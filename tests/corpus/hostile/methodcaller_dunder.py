@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+import operator
+operator.methodcaller("__subclasses__")(object)

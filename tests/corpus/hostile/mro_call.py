@@ -1,0 +1,2 @@
+# expect: ORC302 at all
+int.mro()

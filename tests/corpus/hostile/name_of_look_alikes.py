@@ -1,0 +1,3 @@
+# expect: ORC009 at all
+еval = 1
+result = еval

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+def main(n):
+    return object.__getattribute__((), n)

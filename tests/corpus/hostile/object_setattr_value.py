@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+s = object.__setattr__

@@ -1,0 +1,4 @@
+# expect: ORC402 at all
+import os
+
+result = (o := os).system("id"), os.sep

@@ -1,0 +1,3 @@
+# expect: ORC401 at strict standard
+import os
+os.environ

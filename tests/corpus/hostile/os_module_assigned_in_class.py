@@ -1,0 +1,7 @@
+# expect: ORC402 at all
+import os
+
+class Tools:
+    o = os
+
+result = Tools.o.system("id")

@@ -1,0 +1,3 @@
+# expect: ORC402 at all
+import os
+getattr(os, "sys" + "tem")("id")

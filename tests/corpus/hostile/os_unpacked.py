@@ -1,0 +1,5 @@
+# expect: ORC402 at all
+import os
+
+a, b = os, os.sep
+result = a.system("id")

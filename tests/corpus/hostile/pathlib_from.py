@@ -1,0 +1,2 @@
+# expect: ORC104 at all
+from pathlib import os

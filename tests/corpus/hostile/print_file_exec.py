@@ -1,0 +1,2 @@
+# expect: ORC201 at all
+type("X", (), {"__del__": exec})

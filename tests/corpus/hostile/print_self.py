@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+print.__self__

@@ -1,0 +1,3 @@
+# expect: ORC602 at strict
+import re
+re.match(r"(a+)+$", "a"*40)

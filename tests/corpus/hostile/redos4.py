@@ -1,0 +1,3 @@
+# expect: ORC602 at strict
+import re
+re.compile(r"^(\w+\s?)*$")

@@ -1,0 +1,2 @@
+# expect: ORC006 at all
+x = 1  # ‏ comment

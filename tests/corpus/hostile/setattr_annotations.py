@@ -1,0 +1,3 @@
+# expect: ORC307 at all
+def f(x): pass
+setattr(f, "__annotations__", {"x": "1"})

@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+setattr(f, "__code__", g)

@@ -1,0 +1,3 @@
+# expect: ORC301 at all
+class A:
+    __slots__ = ("__globals__",)

@@ -1,0 +1,3 @@
+# expect: ORC202 at all
+args = ((), "__class__")
+getattr(*args)

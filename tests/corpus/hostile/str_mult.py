@@ -1,0 +1,2 @@
+# expect: ORC601 at all
+x = "x" * 10**10

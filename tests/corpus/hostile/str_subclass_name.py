@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+getattr((), str("__class__"))

@@ -1,0 +1,3 @@
+# expect: ORC101 at all
+from string import Formatter as F
+F().format("{0.__class__}", 1)

@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+object.__getattribute__(1, "__class__")

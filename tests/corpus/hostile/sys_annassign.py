@@ -1,0 +1,4 @@
+# expect: ORC401 at all
+import sys
+s: object = sys
+s.modules

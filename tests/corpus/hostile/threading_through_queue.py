@@ -1,0 +1,4 @@
+# expect: ORC104 at all
+from queue import threading
+
+threading.Thread(target=print).start()

@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+X: "type" = f.__code__

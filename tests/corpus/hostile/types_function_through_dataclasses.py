@@ -1,0 +1,4 @@
+# expect: ORC401 at all
+import dataclasses as d
+
+result = d.FunctionType

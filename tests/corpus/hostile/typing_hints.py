@@ -1,0 +1,3 @@
+# expect: ORC401 at all
+import typing
+typing.get_type_hints(f)

@@ -1,0 +1,3 @@
+# expect: ORC205 at all
+v = vars
+result = v(v)

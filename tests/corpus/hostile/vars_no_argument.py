@@ -1,0 +1,2 @@
+# expect: ORC205 at all
+vars()["x"] = 1

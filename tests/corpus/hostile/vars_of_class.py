@@ -1,0 +1,3 @@
+# expect: ORC205 at all
+def main():
+    return vars(type)["mro"]

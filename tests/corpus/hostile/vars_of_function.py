@@ -1,0 +1,3 @@
+# expect: ORC205 at all
+def f(): pass
+result = vars(f)

@@ -1,0 +1,2 @@
+# expect: ORC301 at all
+f"{x:{x.__class__}}"

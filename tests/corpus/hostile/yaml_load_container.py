@@ -1,0 +1,3 @@
+# expect: ORC401 at all
+import yaml
+[yaml.load][0]("x")

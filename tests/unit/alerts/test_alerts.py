@@ -1,0 +1,197 @@
+"""Alerts on their way: what is sent, what is kept back, and that nothing of it gets in the way of a run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from orchestrator.alerts import Alert, Alerts
+from orchestrator.alerts.channels import ChannelFault
+from orchestrator.alerts.model import MAX_MESSAGE, Notice, document
+from orchestrator.alerts.outbox import Outbox
+from orchestrator.alerts.throttle import MAX_KEYS, Throttle
+from orchestrator.outputs.known import KnownValues
+from orchestrator.outputs.secrets import Detector
+from tests.support.secret_samples import CANARY, SAMPLES
+
+PATIENCE = 30.0
+
+
+class Heard:
+    """A channel that keeps what it gets; ``fault`` is raised instead; ``gate`` holds it up until it is set."""
+
+    name = "heard"
+
+    def __init__(self, fault: Exception | None = None, *, gate: threading.Event | None = None) -> None:
+        self.told: list[Mapping[str, Any]] = []
+        self.entered = threading.Event()
+        self._fault, self._gate = fault, gate
+
+    def send(self, told: Mapping[str, Any]) -> None:
+        self.entered.set()
+        if self._gate is not None:
+            self._gate.wait(PATIENCE)
+        if self._fault is not None:
+            raise self._fault
+        self.told.append(told)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    lines: list[str] = []
+    handler = logger.add(lambda message: lines.append(str(message)), level="DEBUG", format="{message}")
+    yield lines
+    logger.remove(handler)
+
+
+def failure(skill: str = "a@1.0.0", rule: str = "failed") -> Alert:
+    return Alert("run_failed", "the run ended", skill=skill, rule=rule, run_id="r", at=0.0)
+
+
+# --- what is sent
+
+
+def test_an_alert_reaches_every_channel_as_one_document() -> None:
+    first, second = Heard(), Heard()
+    alerts = Alerts([first, second])
+    alerts.send(failure())
+    alerts.close(PATIENCE)
+    assert first.told == second.told == [
+        {
+            "source": "skill-orchestrator", "format": 1, "kind": "run_failed", "skill": "a@1.0.0", "rule": "failed",
+            "run_id": "r", "message": "the run ended", "time": "1970-01-01T00:00:00Z", "suppressed": 0, "limited": 0,
+        }
+    ]  # fmt: skip
+    json.dumps(first.told[0])
+
+
+def test_no_secret_leaves_and_nothing_long_or_that_a_terminal_obeys() -> None:
+    key = SAMPLES["github"][0]
+    hostile = f"{CANARY} {key} \x1b[2J\n\u202e" + "x" * 10_000
+    notice = Notice(Alert("test", hostile, skill=hostile, rule=hostile, run_id=hostile))
+    told = document(notice, Detector(KnownValues.of([("canary", CANARY)])))
+    text = json.dumps(told, ensure_ascii=False)
+    assert CANARY not in text
+    assert key not in text
+    assert not any(character in text for character in "\x1b\n\u202e")
+    assert len(told["message"]) <= MAX_MESSAGE
+    assert CANARY in json.dumps(document(notice, Detector())), "the control: the known value is what is found"
+
+
+def test_a_secret_that_begins_before_the_cut_does_not_show_its_first_half() -> None:
+    key = SAMPLES["github"][0]
+    message = "x" * (MAX_MESSAGE - 10) + " " + key
+    assert key[:6] not in document(Notice(Alert("test", message)), Detector())["message"]
+
+
+# --- what is kept back
+
+
+def test_alike_alerts_within_the_interval_are_counted() -> None:
+    throttle = Throttle(300.0, 60)
+    assert throttle.admit(failure(), 0.0) == Notice(failure())
+    assert [throttle.admit(failure(), at) for at in (1.0, 200.0, 299.9)] == [None] * 3
+    assert throttle.admit(failure(skill="b@1.0.0"), 200.0) is not None
+    assert throttle.admit(failure(rule="timed_out"), 200.0) is not None
+    assert throttle.unsent() == 3
+    assert throttle.admit(failure(), 300.0) == Notice(failure(), suppressed=3)
+    assert throttle.unsent() == 0
+    assert throttle.admit(failure(), 601.0) == Notice(failure(), suppressed=0)
+
+
+def test_no_more_than_so_many_an_hour_and_the_next_one_says_how_many_were_kept_back() -> None:
+    throttle = Throttle(0.0, 2)
+    sent = [throttle.admit(failure(skill=str(at)), float(at)) is not None for at in range(10)]
+    assert sent == [True, True] + [False] * 8
+    assert throttle.admit(failure(), 3599.9) is None
+    notice = throttle.admit(failure(), 3600.0)
+    assert notice is not None
+    assert notice.limited == 9
+    again = throttle.admit(failure(), 3601.0)
+    assert again is not None
+    assert again.limited == 0
+
+
+def test_skills_without_end_take_no_memory_without_end() -> None:
+    throttle = Throttle(1e9, 10**9)
+    for number in range(MAX_KEYS + 50):
+        throttle.admit(failure(skill=str(number)), 0.0)
+    assert len(throttle._seen) == MAX_KEYS
+
+
+# --- never in the way
+
+
+def test_a_channel_that_hangs_holds_up_neither_the_caller_nor_the_others() -> None:
+    gate = threading.Event()
+    stuck, other = Heard(gate=gate), Heard()
+    alerts = Alerts([stuck, other], interval_seconds=0, per_hour=1000)
+    for number in range(500):
+        alerts.send(failure(skill=str(number)))
+        if number == 0:
+            assert other.entered.wait(PATIENCE)
+            assert stuck.entered.wait(PATIENCE)
+    assert stuck.told == []
+    alerts.close(0.0)  # returns although it hangs
+    gate.set()
+
+
+def test_the_queue_is_bounded_and_what_does_not_fit_is_counted() -> None:
+    gate = threading.Event()
+    stuck = Heard(gate=gate)
+    outbox = Outbox(stuck, Detector(), capacity=3)
+    assert outbox.put(Notice(failure()))
+    assert stuck.entered.wait(PATIENCE)
+    assert [outbox.put(Notice(failure())) for _ in range(5)] == [True] * 3 + [False] * 2
+    assert outbox.close(0.0) == 5  # three that waited, two that did not fit
+    gate.set()
+    assert not outbox.put(Notice(failure()))
+
+
+def test_closing_sends_what_waits() -> None:
+    gate = threading.Event()
+    heard = Heard(gate=gate)
+    alerts = Alerts([heard], interval_seconds=0)
+    for number in range(20):
+        alerts.send(failure(skill=str(number)))
+    gate.set()
+    alerts.close(PATIENCE)
+    assert [told["skill"] for told in heard.told] == [str(number) for number in range(20)]
+    alerts.close(PATIENCE)
+    alerts.send(failure(skill="late"))
+    assert len(heard.told) == 20
+
+
+@pytest.mark.parametrize("fault", [ChannelFault("it answered 500"), RuntimeError("https://secret.example/token")])
+def test_what_goes_wrong_is_logged_without_addresses_and_the_next_is_tried(fault: Exception, logged: list[str]) -> None:
+    heard = Heard(fault)
+    alerts = Alerts([heard], interval_seconds=0)
+    alerts.send(failure())
+    alerts.send(failure())
+    alerts.close(PATIENCE)
+    text = "".join(logged)
+    assert text.count("an alert could not be sent by heard") == 2
+    assert "secret.example" not in text
+
+
+def test_without_channels_nothing_is_started() -> None:
+    before = threading.active_count()
+    alerts = Alerts()
+    alerts.send(failure())
+    assert threading.active_count() == before
+    assert alerts.test() == []
+    alerts.close()
+
+
+def test_a_test_alert_is_sent_now_and_says_how_it_went() -> None:
+    good, bad = Heard(), Heard(ChannelFault("it answered 500"))
+    alerts = Alerts([good, bad], per_hour=1)
+    alerts.send(failure())
+    assert [(tried.channel, tried.fault) for tried in alerts.test()] == [("heard", ""), ("heard", "it answered 500")]
+    assert good.told[-1]["kind"] == "test" or good.told[0]["kind"] == "test"
+    alerts.close(PATIENCE)
