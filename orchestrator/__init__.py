@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     )
     from orchestrator.events import RunEvent, Sample
     from orchestrator.manifest import SkillManifest, load_manifest
-    from orchestrator.results.model import RunResult, SkillError, Status, Timings, Usage
+    from orchestrator.records.errors import RecordsError
+    from orchestrator.results.model import FallbackOf, RunResult, SkillError, Status, Timings, Usage
     from orchestrator.sandbox.spec import Limits
+    from orchestrator.sessions import Budget, Session, SessionState, Spent
     from orchestrator.settings import Settings
     from orchestrator.validation.finding import Finding
     from orchestrator.vault.changes import Change
@@ -78,8 +80,10 @@ _HOMES = {
     ),
     "orchestrator.events": ("RunEvent", "Sample"),
     "orchestrator.manifest": ("SkillManifest", "load_manifest"),
-    "orchestrator.results.model": ("RunResult", "SkillError", "Status", "Timings", "Usage"),
+    "orchestrator.records.errors": ("RecordsError",),
+    "orchestrator.results.model": ("FallbackOf", "RunResult", "SkillError", "Status", "Timings", "Usage"),
     "orchestrator.sandbox.spec": ("Limits",),
+    "orchestrator.sessions": ("Budget", "Session", "SessionState", "Spent"),
     "orchestrator.settings": ("Settings",),
     "orchestrator.validation.finding": ("Finding",),
     "orchestrator.vault.changes": ("Change",),
@@ -87,10 +91,12 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Budget",
     "CallerError",
     "Change",
     "EngineError",
     "EngineUnavailable",
+    "FallbackOf",
     "Finding",
     "ImageError",
     "InputsError",
@@ -107,18 +113,22 @@ __all__ = [
     "PostureError",
     "Problem",
     "ProtocolError",
+    "RecordsError",
     "RegistryError",
     "ReviewError",
     "RunEvent",
     "RunResult",
     "Sample",
     "SandboxError",
+    "Session",
     "SessionError",
+    "SessionState",
     "Settings",
     "SettingsError",
     "SkillError",
     "SkillFailed",
     "SkillManifest",
+    "Spent",
     "Status",
     "Timings",
     "Usage",

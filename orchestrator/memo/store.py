@@ -15,18 +15,19 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from loguru import logger
 
+from orchestrator.private import evict, is_private, read_private, write_private
+
 MAX_ENTRIES: Final = 1000
 MAX_BYTES: Final = 64 * 2**20
 MAX_ENTRY_BYTES: Final = 2**20
 _SEAL: Final = 65  # hex digits and a line end
-_SAFE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OTHERS: Final = 0o077  # outputs may hold what notes say: others may not even read them
 SECRET_BYTES: Final = 32
 
 
@@ -42,10 +43,10 @@ class Store:
     def get(self, key: str) -> dict[str, Any] | None:
         path = self.directory / key
         try:
-            if not _private(self.directory.lstat(), stat.S_ISDIR):
+            if not is_private(self.directory.lstat(), stat.S_ISDIR, forbidden=_OTHERS):
                 logger.warning("recorded results: {} is open to others and is not used", self.directory)
                 return None
-            return self._opened(_read(path), key)
+            return self._opened(read_private(path, MAX_ENTRY_BYTES + _SEAL, forbidden=_OTHERS), key)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -60,10 +61,10 @@ class Store:
             return False
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _private(self.directory.lstat(), stat.S_ISDIR):
+            if not is_private(self.directory.lstat(), stat.S_ISDIR, forbidden=_OTHERS):
                 return False
-            _write(self.directory / key, self._seal(key, body) + b"\n" + body)
-            self._evict()
+            write_private(self.directory / key, self._seal(key, body) + b"\n" + body)
+            evict(self.directory, max_entries=self.max_entries, max_bytes=self.max_bytes)
         except OSError as error:
             logger.debug("a result is not recorded: {!r}", error)
             return False
@@ -85,66 +86,19 @@ class Store:
             raise ValueError("it is no object")  # noqa: TRY004 - a value from a file
         return found
 
-    def _evict(self) -> None:
-        """Remove the oldest entries while there are too many, down to nine tenths: not at every one."""
-        entries = []
-        with os.scandir(self.directory) as found:
-            for entry in found:
-                with contextlib.suppress(FileNotFoundError):
-                    status = entry.stat(follow_symlinks=False)
-                    entries.append((status.st_mtime_ns, status.st_size, entry.path))
-        count, size = len(entries), sum(entry[1] for entry in entries)
-        if count <= self.max_entries and size <= self.max_bytes:
-            return
-        for _, taken, path in sorted(entries):
-            if count <= self.max_entries * 9 // 10 and size <= self.max_bytes * 9 // 10:
-                return
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
-            count, size = count - 1, size - taken
-
 
 def secret_at(path: Path) -> bytes:
     """The key of a state directory: 32 random bytes in a private file, made on first use. Raises ``OSError`` for what
     is no such file."""
     if not os.path.lexists(path):
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        _write(draft, secrets.token_bytes(SECRET_BYTES))
+        write_private(draft, secrets.token_bytes(SECRET_BYTES))
         try:
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)  # whole or not at all, and never over another process's
         finally:
             draft.unlink()
-    secret = _read(path)
+    secret = read_private(path, MAX_ENTRY_BYTES + _SEAL, forbidden=_OTHERS)
     if len(secret) != SECRET_BYTES:
         raise PermissionError(f"{path} is not {SECRET_BYTES} bytes long")
     return secret
-
-
-def _read(path: Path) -> bytes:
-    """Raises OSError, also for what is no private file of ours."""
-    with os.fdopen(os.open(path, os.O_RDONLY | _SAFE), "rb") as file:
-        if not _private(os.fstat(file.fileno()), stat.S_ISREG):
-            raise PermissionError(f"{path} is open to others")
-        raw = file.read(MAX_ENTRY_BYTES + _SEAL + 1)
-    if len(raw) > MAX_ENTRY_BYTES + _SEAL:
-        raise PermissionError(f"{path} is too large")
-    return raw
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Not flushed to the disk: an entry that a crash cut off is told by its seal."""
-    draft = path.with_name(f".{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _private(status: os.stat_result, kind: Callable[[int], bool]) -> bool:
-    """For the owner's eyes alone: outputs may hold what notes say."""
-    return kind(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077

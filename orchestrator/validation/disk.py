@@ -15,19 +15,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from loguru import logger
 
+from orchestrator.private import evict, is_private, read_private, write_private
 from orchestrator.validation.inspection import Inspection, Malformed, decode, encode
 
 MAX_ENTRIES: Final = 1000
 MAX_BYTES: Final = 16 * 2**20
+_SEAL: Final = 65  # bytes of a hex SHA-256 and a line's end
 MAX_ENTRY_BYTES: Final = 256 * 1024  # some 1000 findings; a skill with more is denied, and scanned again
 
 
@@ -44,10 +44,10 @@ class DiskCache:
     def get(self, digest: str) -> Inspection | None:
         path = self._path(digest)
         try:
-            if not _is_private(self.directory.lstat(), stat.S_ISDIR):
+            if not is_private(self.directory.lstat(), stat.S_ISDIR):
                 logger.warning("scans: {} can be written by others and is not used", self.directory)
                 return None
-            raw = _read(path)
+            raw = read_private(path, MAX_ENTRY_BYTES + _SEAL)
             found = self._opened(raw, digest)
             os.utime(path)  # used last: evicted last
         except FileNotFoundError:
@@ -65,10 +65,10 @@ class DiskCache:
             return
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _is_private(self.directory.lstat(), stat.S_ISDIR):
+            if not is_private(self.directory.lstat(), stat.S_ISDIR):
                 return
-            _write(self._path(inspection.code_digest), _sealed(body))
-            self._evict()
+            write_private(self._path(inspection.code_digest), _sealed(body))
+            evict(self.directory, max_entries=self.max_entries, max_bytes=self.max_bytes)
         except OSError as error:
             logger.debug("scans: an inspection is not kept: {!r}", error)
 
@@ -84,54 +84,6 @@ class DiskCache:
             raise Malformed("of another rule set or code")
         return decode(encoded, digest)
 
-    def _evict(self) -> None:
-        """Remove the entries used longest ago while there are too many, down to nine tenths: not at every one."""
-        entries = []
-        with os.scandir(self.directory) as found:
-            for entry in found:
-                with contextlib.suppress(FileNotFoundError):
-                    status = entry.stat(follow_symlinks=False)
-                    entries.append((status.st_mtime_ns, status.st_size, entry.path))
-        count, size = len(entries), sum(entry[1] for entry in entries)
-        if count <= self.max_entries and size <= self.max_bytes:
-            return
-        for _, taken, path in sorted(entries):
-            if count <= self.max_entries * 9 // 10 and size <= self.max_bytes * 9 // 10:
-                return
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
-            count, size = count - 1, size - taken
-
 
 def _sealed(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-
-
-def _read(path: Path) -> bytes:
-    """Raises OSError, also for what is no private file of ours."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not _is_private(os.fstat(descriptor), stat.S_ISREG):
-            raise PermissionError(f"{path} is not a private file")
-        raw = file.read(MAX_ENTRY_BYTES + 66)
-    if len(raw) > MAX_ENTRY_BYTES + 65:
-        raise PermissionError(f"{path} is too large")
-    return raw
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Not flushed to the disk: an entry that a crash cut off is told by its digest."""
-    draft = path.with_name(f".{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _is_private(status: os.stat_result, kind: Callable[[int], bool]) -> bool:
-    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return kind(status.st_mode) and status.st_uid == os.geteuid() and not writable

@@ -10,7 +10,7 @@ from pathlib import Path
 from orchestrator.validation.rules import RULES
 
 # Modules outside this directory that the scanner imports. A test compares with what scan_child.py really loads.
-BESIDE = ("__init__.py", "strictjson.py", "text.py")
+BESIDE = ("__init__.py", "private.py", "strictjson.py", "text.py")
 
 
 @functools.cache
