@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from orchestrator.audit.chain import keyed
 from orchestrator.outputs.secrets import Detector
 from orchestrator.outputs.values import screened
 from orchestrator.strictjson import dumps_canonical
@@ -32,7 +32,7 @@ class Sanitiser:
     key: bytes
 
     def digest(self, content: bytes) -> str:
-        return hmac.digest(self.key, content, "sha256").hex()
+        return keyed(self.key, content).hex()
 
     def digest_of_hash(self, sha256: str) -> str:
         """Of content that is only known by its plain hash; "" for none."""

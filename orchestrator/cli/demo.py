@@ -1,7 +1,7 @@
 """``orchestrator demo``: the example skills over a vault of real text, and what became of each.
 
 The text is what the installed Python distributions say of themselves. Vault, records and audit trail are in a temporary
-directory: of the user's state only the image is used, and nothing that the settings name is told or written.
+directory: of the user's state only the image is used, and nobody whom the settings name is told of anything.
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def demo_settings(vault: Path, state: Path) -> Settings:
         "state_dir": state,
         "docker_host": engine_url(users),
         "database": SecretStr(""),
+        "review_notes": False,
         "dashboard": True,
+        "dashboard_path": "Dashboard.md",
         "audit_anchor_file": None,
         "audit_anchor_command": (),
         "audit_anchor_syslog": False,

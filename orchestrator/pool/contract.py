@@ -61,6 +61,7 @@ class PoolSettings:
     remove_workers: int = 6  # removals at once, on threads of their own: mostly they wait for a container to be gone
     max_idle_seconds: float = 3600.0  # a warm sandbox is replaced after 90-100 % of this
     hold_back_seconds: float = 0.025  # how long a replacement may let the run that took a warm one go first
+    linger_seconds: float = 0.006  # how long a run may go on undisturbed after it has returned its sandbox
     check_seconds: float = 5.0  # how often idle sandboxes are asked whether they are alive
     retry_seconds: float = 0.25  # first pause after a failed creation; doubles, with jitter
     retry_max_seconds: float = 5.0

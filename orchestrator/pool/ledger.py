@@ -52,10 +52,9 @@ class Ledger:
         return iter(self._pools.values())
 
     def can_wait(self, member: Member) -> bool:
-        """Whether ``member`` is for stock only: its spec has a warm one, nobody waits, somebody runs."""
-        if self.closed or not member.pool.count[State.WARM] or any(pool.waiters for pool in self.pools):
-            return False
-        return bool(self.leased)
+        """Whether nobody is the worse if ``member`` is made or removed a moment later: its spec has a warm one, and
+        nobody waits."""
+        return not self.closed and bool(member.pool.count[State.WARM]) and not any(pool.waiters for pool in self.pools)
 
     def count(self, *states: State) -> int:
         return sum(pool.count[state] for pool in self._pools.values() for state in states)

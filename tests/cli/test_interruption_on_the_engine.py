@@ -281,7 +281,7 @@ def test_a_second_signal_leaves_at_once_no_container_and_no_half_of_the_changes(
 
 @CODES
 def test_the_demo_is_cancelled_whole(
-    start: Start, own_state: Path, real_engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    start: Start, real_engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     number: signal.Signals, code: int,
 ) -> None:  # fmt: skip
     scratch = tmp_path / "scratch"
@@ -291,9 +291,10 @@ def test_the_demo_is_cancelled_whole(
     process = start(*verb("demo"))
     assert process.stdout is not None
     assert process.stdout.readline().startswith("A vault of ")
+    [state] = [each.read_text() for each in scratch.glob("orchestrator-demo-*/state/id")]
     process.send_signal(number)
     returned, out, err = ended(process)
     assert returned == code, (out, err)
     assert out.rstrip().endswith("Cancelled.")
     assert list(scratch.glob("orchestrator-demo-*")) == []
-    assert containers_left(real_engine, own_state) == []
+    assert left_behind(real_engine, state) == []

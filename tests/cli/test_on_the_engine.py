@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from orchestrator import Orchestrator
+from orchestrator.cli import demo_books
 from orchestrator.cli.app import app
 from orchestrator.image.model import BuiltImage
 from orchestrator.sandbox.docker_engine import DockerEngine
 from orchestrator.sandbox.options import LABEL, LABEL_INSTANCE, LABEL_STATE
 from orchestrator.sandbox.ownership import state_id
-from tests.conftest import MakeVault
+from tests.conftest import MakeSettings, MakeVault
 
 HOSTILE = "\x1b]52;c;QUFB\x07\x1b[2J\x9b\u202e[bold]b[/bold][link=http://e.x]c[/link]"
 
@@ -171,8 +174,72 @@ def test_cleanup_removes_what_the_dead_left_and_nothing_else(
 def test_the_demo_ends_as_it_says(environment: dict[str, str]) -> None:
     result = CliRunner().invoke(app, ["demo"], env=environment)
     assert result.exit_code == 0, result.output
-    for word in ("timed_out", "out_of_memory", "denied", "Summaries/index.md", "warm", "Containers left: 0"):
+    for word in (
+        "timed_out", "out_of_memory", "denied", "Summaries/index.md", "warm", "Containers left: 0",
+        "then denied: [REG103]", "then denied: [SES101]", "quarantined", "| ## Skills", "the audit trail is whole: ",
+    ):  # fmt: skip
         assert word in result.stdout
+
+
+def test_the_demo_says_what_is_not_as_it_should_be(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_books, "FAILURES_IN_A_ROW", 1)  # so the run after it is not refused yet
+    result = CliRunner().invoke(app, ["demo"], env=environment)
+    assert result.exit_code == 1, result.output
+    assert "Not as it should be: always-fails is not in quarantine" in result.stdout
+
+
+def test_the_demo_leaves_the_users_records_alone(environment: dict[str, str], tmp_path: Path, call: Any) -> None:
+    told = tmp_path / "told"
+    asked = {"ORCHESTRATOR_ALERT_COMMAND": json.dumps(["/bin/sh", "-c", f"cat >> '{told}'"])}
+    before = json.loads(call("skills", "list", "-o", "json").stdout)
+    assert CliRunner().invoke(app, ["demo"], env={**environment, **asked}).exit_code == 0
+    assert json.loads(call("skills", "list", "-o", "json").stdout) == before
+    assert not told.exists()
+
+
+def test_a_run_on_the_budget_of_a_session(call: Any, skill: Any, make_settings: MakeSettings) -> None:
+    with Orchestrator(make_settings()) as orchestrator:
+        session = orchestrator.session(runs=1, label="of the test").id
+    manifest = skill("def main():\n    return 1\n")
+    assert call("run", manifest, "--session", session).exit_code == 0
+    refused = call("run", manifest, "--session", session)
+    assert refused.exit_code == 3
+    assert "SES101" in refused.stderr
+    assert call("run", manifest).exit_code == 0
+    unknown = call("run", manifest, "--session", "\x1b[2Jnone")
+    assert unknown.exit_code == 2
+    assert "sessions list" in unknown.stderr
+    assert "\x1b" not in unknown.output
+
+
+@pytest.mark.parametrize(("given", "recorded"), [((), pwd.getpwuid(os.getuid()).pw_name), (("--principal", "x"), "x")])
+def test_who_asks_is_on_record(call: Any, skill: Any, given: tuple[str, ...], recorded: str) -> None:
+    document = json.loads(call("run", skill("def main():\n    return 1\n"), *given, "-o", "json").stdout)
+    shown = json.loads(call("audit", "show", document["run_id"], "-o", "json").stdout)
+    assert shown["intent"]["principal"] == recorded
+
+
+def test_a_recorded_result_is_marked_and_not_taken_when_a_fresh_one_is_wanted(call: Any, skill: Any) -> None:
+    once = f"def main():\n    return {os.urandom(8).hex()!r}\n"  # not what an earlier test run recorded
+    manifest = skill(once, pure=True, cache={"ttl_seconds": 600})
+    first, second, third = call("run", manifest), call("run", manifest), call("run", manifest, "--fresh")
+    assert first.stdout == second.stdout == third.stdout
+    assert "the recorded result of run " in second.stderr
+    assert "  recorded: nothing ran; `--fresh` runs it again\n" in second.stderr
+    assert "in the sandbox" not in second.stderr
+    for each in (first, third):
+        assert "recorded" not in each.stderr
+        assert "in the sandbox" in each.stderr
+
+
+def test_what_stands_in_is_marked(call: Any, skill: Any) -> None:
+    manifest = skill("def main():\n    raise ValueError\n", on_error={"fallback": {"value": {"n": 0}}})
+    result = call("run", manifest)
+    assert result.exit_code == 1
+    assert "  degraded: the manifest's fallback is " in result.stderr
+    assert result.stdout == ""
 
 
 def test_a_run_under_audit_says_so_and_what_would_be_denied(call: Any, skill: Any) -> None:

@@ -24,7 +24,7 @@ from tests.core.conftest import manifest
 RAISES = "def main():\n    raise ValueError('a bug')\n"
 COUNTS = "from pathlib import Path\ndef main():\n    return len(list(Path('/vault/Inbox').iterdir()))\n"
 WRITES = "from pathlib import Path\ndef main():\n    Path('/vault/Inbox/new.md').write_text('new')\n"
-HELD = {"vault": {"write": ["Inbox"]}, "review": "always"}
+HELD = {"vault": {"write": ["Inbox"]}, "review": {"always": True}}
 
 
 def returning(value: Any, **more: Any) -> SkillManifest:
@@ -68,16 +68,25 @@ def test_a_skill_that_fails_again_and_again_is_stopped_and_told(make_settings: M
     command = ("/bin/sh", "-c", f"cat >> '{told}'; echo >> '{told}'")
     broken = load_manifest(manifest(RAISES, name="books-broken"))
     with Orchestrator(make_settings(alert_command=command)) as orchestrator:
+        orchestrator.skills.register(broken)
         ended = [orchestrator.run(broken) for _ in range(FAILURES_IN_A_ROW)]
         assert {each.status for each in ended} == {Status.FAILED}
         refused = orchestrator.run(broken)
         assert (refused.status, rules(refused)) == (Status.DENIED, ["REG103"])
-        assert orchestrator.run(returning(1, name="books-broken")).ok, "other code of that name is not what failed"
+        assert orchestrator.run(returning(1, name="books-broken", version="1.0.1")).ok, "a corrected one may run"
         orchestrator.skills.enable("books-broken@1.0.0", by="anna")
         assert orchestrator.run(broken).status is Status.FAILED
     alerts = [json.loads(line) for line in told.read_text().splitlines() if line]
     quarantined = [each for each in alerts if each["kind"] == "quarantined"]
     assert [(each["skill"], each["run_id"]) for each in quarantined] == [("books-broken@1.0.0", ended[-1].run_id)]
+
+
+def test_one_that_nobody_registered_is_only_counted(orchestrator: Orchestrator) -> None:
+    """The control: who runs unregistered code has no name that could be taken from others."""
+    ended = [orchestrator.run(manifest(RAISES, name="books-stray")) for _ in range(FAILURES_IN_A_ROW + 1)]
+    assert {each.status for each in ended} == {Status.FAILED}
+    [known] = orchestrator.skills.known("books-stray")
+    assert known.standing.statistics.statuses == {"failed": FAILURES_IN_A_ROW + 1}
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------
@@ -100,7 +109,7 @@ def test_a_session_ends_with_its_budget_in_any_process(make_settings: MakeSettin
         assert (run.intent.session, run.state) == (session.id, "denied")
 
 
-# --- recorded results and recovery -------------------------------------------------------------------------------------
+# --- recorded results and recovery -----------------------------------------------------------------------------------
 
 
 def test_a_pure_skill_is_answered_from_the_record(
@@ -125,7 +134,7 @@ def test_a_pure_skill_is_answered_from_the_record(
 
 def test_another_skill_stands_in_for_one_that_failed(orchestrator: Orchestrator) -> None:
     orchestrator.skills.register(returning("instead", name="books-instead"))
-    document = manifest(RAISES, name="books-falls", on_error={"fallback": {"skill": "books-instead"}})
+    document = manifest(RAISES, name="books-falls", on_error={"fallback": {"skill": "books-instead@1.0.0"}})
     result = orchestrator.run(document)
     assert (result.status, result.output, result.degraded) == (Status.SUCCEEDED, "instead", True)
     assert result.fallback_of is not None
@@ -135,7 +144,7 @@ def test_another_skill_stands_in_for_one_that_failed(orchestrator: Orchestrator)
     assert [None if run is None else run.state for run in found] == ["failed", "succeeded"]
 
 
-# --- metrics and dashboard ---------------------------------------------------------------------------------------------
+# --- metrics and dashboard -------------------------------------------------------------------------------------------
 
 
 def test_runs_are_in_the_metrics_that_are_served(make_settings: MakeSettings) -> None:
@@ -146,7 +155,11 @@ def test_runs_are_in_the_metrics_that_are_served(make_settings: MakeSettings) ->
         assert orchestrator.run(returning(1, name="books-metrics")).ok
         with urllib.request.urlopen(url, timeout=30) as answer:
             lines = answer.read().decode().splitlines()
-    runs = [line for line in lines if line.startswith("orchestrator_") and 'skill="books-metrics"' in line]
+    runs = [
+        line
+        for line in lines
+        if line.startswith("skill_orchestrator_skill_runs_total{") and 'skill="books-metrics"' in line
+    ]
     assert any('status="succeeded"' in line and line.endswith((" 1", " 1.0")) for line in runs), lines
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=30)
@@ -165,7 +178,7 @@ def test_the_dashboard_is_kept_where_the_settings_want_it(
         assert "books-board" in text[text.index(BEGIN) : text.index(END)]
 
 
-# --- the audit trail ---------------------------------------------------------------------------------------------------
+# --- the audit trail -------------------------------------------------------------------------------------------------
 
 
 def test_what_people_decide_is_on_record(make_settings: MakeSettings, make_vault: MakeVault) -> None:
