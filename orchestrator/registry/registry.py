@@ -30,7 +30,7 @@ from orchestrator.registry import standings
 from orchestrator.registry.health import may_try
 from orchestrator.registry.model import KnownSkill, RegisteredSkill, SkillEvent, Standing
 from orchestrator.registry.versions import Reference, newest, parse_reference, parse_version
-from orchestrator.results.model import RunResult
+from orchestrator.results.model import RunResult, Status
 from orchestrator.strictjson import dumps_canonical
 from orchestrator.text import one_line
 from orchestrator.validation.finding import Finding
@@ -40,6 +40,9 @@ MAX_TAGS: Final = 32
 _TAG_CHARACTERS: Final = 64
 _TEXT_CHARACTERS: Final = 200  # an owner, a reason, who did it
 _KEPT: Final = 64  # manifests that were read lately, so that running by name costs no parsing
+_BELIEVED_SECONDS: Final = 1.0
+"""That nothing stands before a skill is believed for so long, as policies are: another process's word counts then."""
+
 _NEAR_NAMES: Final = 2000  # looked at for a name like the one that is unknown
 ANONYMOUS: Final = ("code", "0.0.0")  # what ``load_code`` calls Python code without a manifest
 
@@ -59,6 +62,7 @@ class Registry:
     def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
         self._database, self._now = database, now
         self._manifests: Recent[str, SkillManifest] = Recent(_KEPT)
+        self._admitted: Recent[tuple[str, str, str, str], float] = Recent(_KEPT)  # when nothing stood before a skill
         forks.watch(self)
 
     def after_fork_in_child(self) -> None:
@@ -70,9 +74,13 @@ class Registry:
         """Why ``skill`` does not run (REG101 another is registered under its name and version, REG102 disabled, REG103
         quarantined), or None. None for a quarantined skill means that ``run_id`` is its trial: of all threads and
         processes one gets that. Whoever got it and runs nothing says so with ``give_back``."""
-        at = self._now()
+        at, key = self._now(), (skill.name, skill.version, skill.digest, skill.code_digest)
+        if 0 <= at - (self._admitted.get(key) or -_BELIEVED_SECONDS) < _BELIEVED_SECONDS:
+            return None
         with self._database.reading() as connection:
             found = standings.gate(connection, skill, at)
+        if found == standings.Gate():
+            self._admitted.put(key, at)
         if found.quarantine is None:
             return found.refusal
         with self._database.writing() as connection:
@@ -102,6 +110,8 @@ class Registry:
         manifest asks for."""
 
         def record(connection: Connection) -> str:
+            if result.status is not Status.SUCCEEDED:
+                self._admitted.clear()
             quarantined = standings.record(connection, skill, result, self._now(), shortened=shortened)
             return "" if quarantined is None else quarantined.why
 
@@ -168,6 +178,7 @@ class Registry:
             self._now(),
             _plain(by),
         )
+        self._admitted.clear()
         with self._database.writing() as connection:
             known = _find(connection, skill.name, skill.version)
             if known is None:
@@ -185,6 +196,7 @@ class Registry:
         wanted: dict[str, Any] = {} if owner is None else {"owner": _plain(owner)}
         if tags is not None:
             wanted["tags"] = _tags(tags)
+        self._admitted.clear()
         with self._database.writing() as connection:
             row = _exact(connection, _reference(reference))
             changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
@@ -200,6 +212,7 @@ class Registry:
 
     def disable(self, reference: Reference | str, *, reason: str = "", by: str = "") -> RegisteredSkill:
         """Take a version out of use: REG102 from the next run on. It must be written out. Raises ``RegistryError``."""
+        self._admitted.clear()
         with self._database.writing() as connection:
             row = _exact(connection, _reference(reference))
             _set(connection, row, {"disabled": True, "reason": _plain(reason)})
@@ -213,6 +226,7 @@ class Registry:
         """Let it run again: it is not disabled any more, and its quarantine is over, for every code that ran under this
         name and version, registered or not. ``RegistryError``: it is neither registered nor known from runs."""
         wanted, at = _written_out(_reference(reference)), self._now()
+        self._admitted.clear()
         with self._database.writing() as connection:
             row = _find(connection, wanted.name, wanted.version)
             lifted = standings.lift(connection, wanted.name, wanted.version, at)
