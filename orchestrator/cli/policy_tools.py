@@ -11,6 +11,8 @@ from typing import Any, Final
 import typer
 from rich.text import Text
 
+from orchestrator.audit.evidence import peaks_of, skill_of
+from orchestrator.audit.query import Reader
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put_json, safe, say
 from orchestrator.cli.exits import FAILED, SUCCEEDED, Exit
@@ -133,54 +135,60 @@ def _show_differences(found: Sequence[Difference]) -> None:
 def learn_policy(runs: Sequence[str], *, level: str | None, output: Output) -> Exit:
     """Prints a proposal as a unified diff; writes nothing. Raises ``PolicyError`` and ``ManifestError``."""
     settings = load_settings()
-    skills = _skills(runs, settings)
-    levels = {level} if level else {skill.security_level for skill in skills}
+    evidence = _evidence(runs, settings)
+    levels = {level} if level else {each.skill.security_level for each in evidence}
     if len(levels) != 1:
         raise typer.BadParameter(f"these runs are of several levels ({', '.join(sorted(levels))}); say --level")
     (wanted,) = levels
     files = read_policy_files(settings.policy_dir or default_policy_dir())
     policy = find_policy(wanted, settings)
     before = files.levels[wanted].decode("utf-8")
-    proposal = propose(policy, [Evidence(skill, inspect(skill)) for skill in skills])
+    proposal = propose(policy, evidence)
     after = edited(before, proposal.tables)
     load_policy(wanted, after.encode(), files.profiles)  # or it would be no proposal
     diff = unified(before, after, f"{wanted}.toml")
     if output is Output.JSON:
-        put_json({"level": wanted, "runs": len(skills), "diff": diff, "notes": list(proposal.notes)})
+        put_json({"level": wanted, "runs": len(evidence), "diff": diff, "notes": list(proposal.notes)})
         return SUCCEEDED
     for note in proposal.notes:
         say(Text.assemble(("note: ", "yellow"), safe(note, one_line=True)))
     for line in diff_lines(diff):
         out().print(line, soft_wrap=True)
     say(
-        f"learnt from {len(skills)} of level {wanted}; "
+        f"learnt from {len(evidence)} of level {wanted}; "
         + ("nothing was written" if diff else "the policy fits already")
     )
     return SUCCEEDED
 
 
-def _skills(runs: Sequence[str], settings: Settings) -> list[SkillManifest]:
-    """The skills of recorded runs, and those in files and directories."""
+def _evidence(runs: Sequence[str], settings: Settings) -> list[Evidence]:
+    """Of recorded runs, and of the skills in files and directories."""
     found = []
-    recorded = functools.cache(lambda: _recorded(settings))
+    held = functools.cache(lambda: _recorded(settings))
     for run in runs:
         if Path(run).exists():
-            found += [load_skill(file) for file in skills_in([Path(run)])]
+            skills = [load_skill(file) for file in skills_in([Path(run)])]
+            found += [Evidence(skill, inspect(skill)) for skill in skills]
         else:
-            found.append(_of_run(run, recorded))
+            found.append(_of_run(run, settings, held))
     if not found:
         raise typer.BadParameter("there is no skill in what was given")
     return found
 
 
-def _of_run(run: str, recorded: Callable[[], dict[str, SkillManifest]]) -> SkillManifest:
-    skill = recorded().get(run)
+def _of_run(run_id: str, settings: Settings, held: Callable[[], dict[str, SkillManifest]]) -> Evidence:
+    """From the audit trail, which has every run; else from what a review keeps."""
+    run = None
+    if not nothing_kept(settings):
+        with Database.of(settings) as database:
+            run = Reader(database).show(run_id)
+    skill = (None if run is None else skill_of(run)) or held().get(run_id)
     if skill is None:
-        shown = safe(run, one_line=True)
+        shown = safe(run_id, one_line=True)
         raise typer.BadParameter(
             f"no file and no recorded run with its manifest is called {shown}; name manifest files"
         )
-    return skill
+    return Evidence(skill, inspect(skill), {} if run is None else peaks_of(run))
 
 
 def _recorded(settings: Settings) -> dict[str, SkillManifest]:

@@ -40,6 +40,12 @@ def judge(
     return tuple(violations), tuple(warnings)
 
 
+def tuned_for(code: CodeRules, digest: str) -> CodeRules:
+    """The rules for the code with that hex SHA-256. By its hash, since a name can be taken by any manifest."""
+    tuned = code.tuned.get(digest)
+    return code if tuned is None else replace(code, rules={**code.rules, **tuned})
+
+
 def mode_of(rule_id: str, code: CodeRules) -> Enforcement:
     """What a finding of the rule leads to: what the policy says; else a warning for rules of that severity, a denial
     for all others."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from typing import Any, Final, Literal
 
-from orchestrator.policy.code import mode_of
+from orchestrator.policy.code import mode_of, tuned_for
 from orchestrator.policy.model import CodeRules
 from orchestrator.policy.paths import is_within
 from orchestrator.policy.policy import Policy
@@ -51,6 +51,7 @@ def difference(a: Policy, b: Policy) -> tuple[Difference, ...]:
         _names("attributes", a.parts.code.attributes_allow, b.parts.code.attributes_allow, listed="allowed"),
         _dependencies(a.parts.code.dependencies_allowed, b.parts.code.dependencies_allowed),
         _rules(a.parts.code, b.parts.code),
+        _tuned(a.parts.code, b.parts.code),
         _numbers("limits", a.parts.ceilings, b.parts.ceilings, tuple(f.name for f in fields(a.parts.ceilings))),
         _container(a, b),
         _guards(a, b),
@@ -126,6 +127,13 @@ def _names(table: str, a: frozenset[str], b: frozenset[str], *, listed: str) -> 
 def _dependencies(a: frozenset[str], b: frozenset[str]) -> Iterator[Difference]:
     for name in a | b:
         yield from _judged("dependencies", name, name in a or "*" in a, name in b or "*" in b)
+
+
+def _tuned(a: CodeRules, b: CodeRules) -> Iterator[Difference]:
+    """For each code that one of them has rules of its own for, where these lead elsewhere."""
+    for digest in sorted({*a.tuned, *b.tuned}):
+        for each in _rules(tuned_for(a, digest), tuned_for(b, digest)):
+            yield replace(each, table="tuned", subject=f"{digest[:12]} {each.subject}")
 
 
 def _rules(a: CodeRules, b: CodeRules) -> Iterator[Difference]:

@@ -122,12 +122,15 @@ def _inconsistencies(document: Mapping[str, Any]) -> list[Problem]:
 
 
 def _bad_rules(document: Mapping[str, Any]) -> Iterator[Problem]:
-    for rule, mode in document.get("rules", {}).items():
-        known = RULES.get(rule)
-        if known is None:
-            yield Problem(f"/rules/{rule}", "there is no such rule", "one of " + ", ".join(RULES))
-        elif known.mandatory and mode != "deny":
-            yield Problem(f"/rules/{rule}", f"{rule} ({known.title}) cannot be loosened", '"deny"')
+    tables = {"/rules": document.get("rules", {})}
+    tables |= {f"/tuned/{digest}": rules for digest, rules in document.get("tuned", {}).items()}
+    for pointer, rules in tables.items():
+        for rule, mode in rules.items():
+            known = RULES.get(rule)
+            if known is None:
+                yield Problem(f"{pointer}/{rule}", "there is no such rule", "one of " + ", ".join(RULES))
+            elif known.mandatory and mode != "deny":
+                yield Problem(f"{pointer}/{rule}", f"{rule} ({known.title}) cannot be loosened", '"deny"')
 
 
 def _bad_sizes(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -192,4 +195,7 @@ def _code(document: Mapping[str, Any]) -> CodeRules:
         calls_deny=DottedNames(frozenset(document["calls"]["deny"])),
         attributes_allow=frozenset(document["attributes"]["allow"]),
         rules=MappingProxyType(dict(document.get("rules", {}))),
+        tuned=MappingProxyType(
+            {digest: MappingProxyType(rules) for digest, rules in document.get("tuned", {}).items()}
+        ),
     )

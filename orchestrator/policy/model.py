@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.manifest.model import ReviewRules
@@ -61,6 +61,7 @@ class CodeRules:
     calls_deny: DottedNames
     attributes_allow: frozenset[str]
     rules: Mapping[str, Enforcement]
+    tuned: Mapping[str, Mapping[str, Enforcement]] = field(default_factory=dict)  # hex SHA-256 of a code -> its rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.manifest.model import SkillManifest
 from orchestrator.policy import requests
-from orchestrator.policy.code import judge
+from orchestrator.policy.code import judge, tuned_for
 from orchestrator.policy.decision import Decision, Guards, Host
 from orchestrator.policy.enforcement import dependencies_in, split
 from orchestrator.policy.imports import judge_imports
@@ -38,7 +38,8 @@ class Policy:
         parts, mode = self.parts, enforcement or self.parts.enforcement
         dependencies = dependencies_in(mode, skill.dependencies, parts.code, host.packages)
         modules = DottedNames(dependencies.modules)
-        in_code, warnings = judge(_all_findings(skill, inspection, modules, host), self.level, parts.code, modules)
+        rules = tuned_for(parts.code, digest_of(skill.code))
+        in_code, warnings = judge(_all_findings(skill, inspection, modules, host), self.level, rules, modules)
         asks_vault = bool(skill.vault.read or skill.vault.write)
         view, view_violations = requests.choose_view(parts.container, asks_vault, host)
         found = (

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from orchestrator import Orchestrator, Status
 from orchestrator.audit import key
 from orchestrator.audit.anchors import AnchorFile
+from orchestrator.audit.evidence import peaks_of, skill_of
 from orchestrator.audit.query import INTERRUPTED, Reader, Wanted
 from orchestrator.audit.verify import Verdict, verify
 from orchestrator.errors import PoolError
@@ -61,6 +62,19 @@ def test_a_run_is_recorded(orchestrator: Orchestrator) -> None:
     assert run.intent.body["sandbox"]["memory_bytes"] > 0
     assert run.outcome.body["usage"]["wall_us"] > 0
     assert run.code == ECHO
+
+
+def test_a_policy_can_be_learnt_from_any_recorded_run(orchestrator: Orchestrator) -> None:
+    code = "import json\ndef main(a):\n    return json.loads(str(a))\n"
+    asked = manifest(code, limits={"wall_seconds": 7.5, "memory_mb": 64}, vault={"read": ["Inbox"]})
+    run = Reader(orchestrator.audit.database).show(orchestrator.run(asked, {"a": 1}).run_id)
+    assert run is not None
+    skill = skill_of(run)
+    assert skill is not None
+    assert (skill.code, skill.limits.wall_seconds, skill.limits.memory_mb) == (code, 7.5, 64)
+    assert skill.vault.read == ("Inbox",)
+    assert 0 < peaks_of(run)["wall_seconds"] < 7.5
+    assert peaks_of(run)["memory_mb"] > 1
 
 
 def test_a_denied_run_has_both_records(orchestrator: Orchestrator) -> None:
