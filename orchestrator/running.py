@@ -113,6 +113,8 @@ class Runner:
 
     def _execute(self, request: Request) -> Parts:
         """Lease and run. Takes another sandbox only when the first one broke before it had the job."""
+        if request.cancelled():  # a warm sandbox could be quicker than whoever looks
+            return cancelled_parts(self._installation.host.image_id)
         attempts = Retrying(
             stop=stop_after_attempt(_START_ATTEMPTS), retry=retry_if_exception_type(_NotStarted), reraise=True
         )

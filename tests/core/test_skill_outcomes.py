@@ -50,5 +50,5 @@ def test_a_run_that_was_cancelled_before_it_had_a_sandbox_costs_nothing(orchestr
     result: RunResult = orchestrator.run(manifest("def main():\n    return 1\n"), cancel=cancel)
     assert result.status is Status.CANCELLED
     assert outcome_of(result) == ""
-    assert began(result) == (result.timings.run > 0)
-    assert result.timings.run > 0 or cost(result, RESERVED) is None
+    assert not began(result)
+    assert cost(result, RESERVED) is None
