@@ -85,11 +85,13 @@ class Statistics:
 
     @property
     def runs(self) -> int:
-        return sum(self.statuses.values())
+        """Without those that were refused before anything of the skill ran: ``statuses`` has them as "not_begun"."""
+        return sum(count for status, count in self.statuses.items() if status != NOT_BEGUN)
 
     def errors(self) -> dict[str, int]:
-        """How often each status but those of a run that went well."""
-        return {status: count for status, count in sorted(self.statuses.items()) if status not in _WELL}
+        """How often each status but those of a run that went well, or never began."""
+        said = {*_WELL, NOT_BEGUN}
+        return {status: count for status, count in sorted(self.statuses.items()) if status not in said}
 
     @property
     def success_rate(self) -> float | None:
