@@ -191,13 +191,15 @@ class Outside:
             busy = self._thread is not None and self._thread.is_alive()
             if not now and (busy or (self._last and time.monotonic() - self._last < OUTSIDE_SECONDS)):
                 return
+            if now and self._thread is not None:
+                self._thread.join(2 * COMMAND_SECONDS)  # whoever receives them gets them in order
             self._last = time.monotonic()
             line = line_of(key, Anchor(time.time_ns() // 1000, head.seq, head.mac), 0)
-            before, self._thread = self._thread, threading.Thread(target=self._send, args=(line,), daemon=True)
+            self._thread = threading.Thread(target=self._send, args=(line,), daemon=True)
             self._thread.start()
+            sending = self._thread
         if now:
-            for thread in filter(None, (before, self._thread)):
-                thread.join(2 * COMMAND_SECONDS)
+            sending.join(2 * COMMAND_SECONDS)
 
     def after_fork_in_child(self) -> None:
         self._lock, self._thread = threading.Lock(), None
