@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -99,6 +101,14 @@ class Desk:
                 raise VaultError(f"{shown(argument)} is not in the vault {shown(str(root))}")
             argument = str(given.relative_to(root))
         return "/".join(parts(argument)) or "."
+
+
+def login_name(otherwise: str = "") -> str:
+    """Of the user that this process runs for; ``otherwise`` where that has no name."""
+    try:
+        return plain(pwd.getpwuid(os.getuid()).pw_name, 200)
+    except KeyError:
+        return otherwise
 
 
 def plain(argument: str, limit: int = 1000) -> str:

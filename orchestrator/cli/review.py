@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put, put_json, safe, say
-from orchestrator.cli.desk import Desk, desk, plain
+from orchestrator.cli.desk import Desk, desk, login_name, plain
 from orchestrator.cli.editing import edited
 from orchestrator.cli.exits import SUCCEEDED, Exit
 from orchestrator.cli.render import as_changes, change_lines, diff_lines, duration, finding_lines, moment
@@ -175,12 +174,7 @@ def reject_review(review_id: str, *, by: str | None, comment: str, vault: Path |
 
 def _name(by: str | None) -> str:
     """Who decides: what was said, else the name of the user that this process runs for."""
-    if by is not None:
-        return plain(by, 200)
-    try:
-        return plain(pwd.getpwuid(os.getuid()).pw_name, 200)
-    except KeyError:
-        return f"uid {os.getuid()}"
+    return plain(by, 200) if by is not None else login_name(f"uid {os.getuid()}")
 
 
 def _judged(at: Desk, review: Review, stored: StoredSet | None) -> tuple[Decision | None, tuple[Finding, ...], str]:

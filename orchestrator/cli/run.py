@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any, Final, TextIO
 from orchestrator import strictjson
 from orchestrator.cli.configuration import COLD, load_settings
 from orchestrator.cli.console import Enforcement, Output, Spinner, put, put_json, say
-from orchestrator.cli.desk import plain
+from orchestrator.cli.desk import login_name, plain
 from orchestrator.cli.exits import OF_STATUS, TERMINATED, Exit
 from orchestrator.cli.render import dry_run_lines, next_step_lines, result_lines, result_value
 from orchestrator.cli.skills import opened
@@ -92,14 +91,6 @@ def _skill(manifest: Path, settings: Settings) -> SkillManifest:
         return load_skill(manifest)
     with opened(settings) as registry:
         return registry.resolve(reference)
-
-
-def login_name() -> str:
-    """Of the user that this process runs for; "" where that has no name."""
-    try:
-        return plain(pwd.getpwuid(os.getuid()).pw_name, 200)
-    except KeyError:
-        return ""
 
 
 def exit_of(status: Status, cancel: Interruption) -> Exit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from rich.text import Text
 
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put_json, safe
-from orchestrator.cli.desk import plain
+from orchestrator.cli.desk import login_name, plain
 from orchestrator.cli.exits import SUCCEEDED, Exit
 from orchestrator.cli.render import megabytes, milliseconds, moment
 from orchestrator.errors import RegistryError
@@ -74,12 +73,7 @@ def enable_skill(skill: str, *, by: str | None, output: Output) -> Exit:
 
 
 def _who(by: str | None) -> str:
-    if by is not None:
-        return plain(by, 200)
-    try:
-        return plain(pwd.getpwuid(os.getuid()).pw_name, 200)
-    except KeyError:
-        return str(os.getuid())
+    return plain(by, 200) if by is not None else login_name(str(os.getuid()))
 
 
 def _told(row: RegisteredSkill, what: str, output: Output) -> Exit:

@@ -23,6 +23,7 @@ from pathlib import Path
 from loguru import logger
 
 from orchestrator.policy.load import PolicyFiles, read_policy_files
+from orchestrator.private import is_private
 
 _SET = re.compile(r"set-[0-9a-f]{16}\Z")
 
@@ -47,7 +48,7 @@ def read_accepted(state_dir: Path) -> AcceptedSet | None:
     """The accepted set, or None: nothing accepted yet, unreadable, or not ours to believe (logged)."""
     marker = marker_path(state_dir)
     try:
-        if not _is_private(marker.parent):
+        if not is_private(marker.parent.lstat(), stat.S_ISDIR):
             logger.warning("policies: {} can be written by others; what was accepted before is ignored", marker.parent)
             return None
         content = json.loads(marker.read_bytes())
@@ -64,7 +65,7 @@ def write_accepted(state_dir: Path, files: PolicyFiles, digest: str) -> None:
     """Make ``files`` the accepted set. Raises OSError; then the old set is still the accepted one."""
     home = marker_path(state_dir).parent
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_private(home):
+    if not is_private(home.lstat(), stat.S_ISDIR):
         raise PermissionError(f"{home} can be written by others")
     name = f"set-{secrets.token_hex(8)}"
     _write_set(home / name, files)
@@ -106,9 +107,3 @@ def _remove_others(home: Path, name: str) -> None:
     for entry in home.iterdir():
         if _SET.match(entry.name) and entry.name != name:
             shutil.rmtree(entry, ignore_errors=True)
-
-
-def _is_private(directory: Path) -> bool:
-    status = directory.lstat()
-    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not writable

@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from loguru import logger
 
 from orchestrator import forks
-from orchestrator.errors import OrchestratorError, VaultError
+from orchestrator.errors import VaultError
 from orchestrator.vault.commit import Begun
 
 
@@ -88,7 +88,7 @@ class Finisher:
     def _finish(self, begun: Begun) -> None:
         try:
             begun.finish()
-        except (OSError, OrchestratorError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the vault must not stay locked for it
             logger.error("a change that has landed is not finished yet; it is tried again: {}", error)
             self._unfinished = True
             begun.leave()

@@ -174,3 +174,15 @@ def test_another_process_waits(memory: Path) -> None:
         other.join()
         assert settled == [0]
         assert [stored.run_id for stored in history.sets()] == ["run-1"]
+
+
+def test_a_fault_of_ours_does_not_keep_the_vault_locked(memory: Path) -> None:
+    def broken(point: str) -> None:
+        if point == "sync directories":
+            raise ValueError(point)
+
+    with case_in(memory) as case, history_of(case) as history:
+        durable.reached = _in_finisher(broken)
+        history.land(case.changes, RUN)
+        assert [stored.run_id for stored in history.sets()] == ["run-1"]  # recovery took the lock, and finished it
+        assert case.journals() == []
