@@ -12,30 +12,35 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from loguru import logger
 from sqlalchemy import Connection
 
 from orchestrator.alerts import Alert, Alerts
+from orchestrator.alerts.model import AlertKind
+from orchestrator.audit.anchors import OUTSIDE_SECONDS
 from orchestrator.audit.prune import prune
 from orchestrator.audit.trail import AuditTrail
 from orchestrator.dashboard import Dashboard, DashboardNote, Keeper, sources_of
 from orchestrator.dashboard.sources import pool_rows
 from orchestrator.errors import OrchestratorError
-from orchestrator.installation import Installation
+from orchestrator.installation import Installation, prune_daily
 from orchestrator.manifest import SkillManifest
 from orchestrator.memo import Memo
 from orchestrator.metrics import Metrics
 from orchestrator.metrics.recorded import pending_reviews
 from orchestrator.policy import Decision
-from orchestrator.pool import PoolStats
-from orchestrator.records import Records
+from orchestrator.pool import PoolStats, Trouble
+from orchestrator.records import Database, Records
 from orchestrator.registry import Registry
 from orchestrator.results.model import RunResult
+from orchestrator.reviews import Reviews
 from orchestrator.sessions import Owner, Place, Session, Sessions
 from orchestrator.settings import Settings
 from orchestrator.text import one_line
+from orchestrator.upkeep import Chore, Rest, Upkeep
 from orchestrator.vault.history import Deed
 
 _DAY_SECONDS: Final = 86400.0
@@ -44,30 +49,66 @@ _DAY_SECONDS: Final = 86400.0
 class Books:
     """Of one orchestrator. Thread-safe. Close it before the installation that it was opened on."""
 
-    def __init__(self, settings: Settings, installation: Installation, pool: Callable[[], PoolStats]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        installation: Installation,
+        pool: Callable[[], PoolStats],
+        reviews: Reviews | None = None,
+    ) -> None:
         database, instance, history = installation.database, installation.instance, installation.history
         self._image_id = installation.host.image_id
         self._exit = ExitStack()
         with ExitStack() as undo:
             undo.push(self._exit.__exit__)
-            self.audit = AuditTrail.of(database, settings, instance=instance.id)
+            self.alerts = Alerts.of(settings, history, installation.known)
+            self._exit.callback(self.alerts.close)  # last: what closing the trail meets is told too
+            self.audit = AuditTrail.of(
+                database, settings, instance=instance.id, on_fault=partial(self._audit_fault, "trail")
+            )
             self._exit.callback(self.audit.close)
             if history is not None:
                 history.tell = self._done
             self.registry = Registry(database)
             self.sessions = Sessions(database, Owner(instance.state_id, instance.id, instance.alive))
             self.memo = Memo.of(settings, installation.vault)
-            self.alerts = Alerts.of(settings, history, installation.known)
-            self._exit.callback(self.alerts.close)
             self.metrics = _metrics(settings, installation, pool)
+            self._endpoint = None
             if settings.metrics_port is not None:
-                endpoint = self.metrics.serve(settings.metrics_host, settings.metrics_port)
-                self._exit.callback(endpoint.close)
+                self._endpoint = self.metrics.serve(settings.metrics_host, settings.metrics_port)
+                self._exit.callback(self._endpoint.close)
+                logger.info("metrics are served at {}", self._endpoint.url)
             self._keeper = _keeper(settings, installation, pool)
             if self._keeper is not None:
                 self._exit.callback(self._keeper.close)
             _prune_daily(self.audit, Records(database), settings)
+            upkeep = Upkeep(list(self._chores(settings, installation, reviews)))
+            self._exit.callback(upkeep.close)  # first: it uses all that was opened before
+            upkeep.start()
             undo.pop_all()
+
+    def _chores(self, settings: Settings, installation: Installation, reviews: Reviews | None) -> Iterator[Chore]:
+        """What a start does, for processes that live long; and what nobody would do while nothing happens."""
+        database, history, often = installation.database, installation.history, settings.upkeep_interval_seconds
+        if reviews is not None:  # first: then the content of changes that nobody approved can go with the next one
+            yield Chore("letting review items expire", often, lambda rest: self._expire(database, reviews))
+        if history is not None:
+            yield Chore("pruning what is kept of changes", often, partial(prune_daily, history, settings))
+        yield Chore("pruning the audit trail", often, partial(_prune_daily, self.audit, Records(database), settings))
+        yield Chore("clearing up after dead orchestrators", often, lambda rest: installation.settle_the_dead())
+        if settings.audit_anchor_command or settings.audit_anchor_syslog:
+            yield Chore("telling the audit trail's end", OUTSIDE_SECONDS, lambda rest: self.audit.tell_outside())
+
+    def _expire(self, database: Database, reviews: Reviews) -> None:
+        before = pending_reviews(database)
+        reviews.pending()  # marks what is too old
+        if pending_reviews(database) != before:
+            self.changed()
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where ``/metrics`` is served by this process; None where it is not."""
+        return self._endpoint.url if self._endpoint is not None and self._endpoint.serving else None
 
     # --- around a run ----------------------------------------------------------------------------------------------
 
@@ -101,12 +142,16 @@ class Books:
         *,
         principal: str,
         session: str,
-    ) -> Iterator[None]:
-        """Around the run itself. Raises RecordsError when the intent cannot be recorded: then nothing may start."""
+    ) -> Iterator[Callable[[], None]]:
+        """Around the run itself. Raises RecordsError when the intent cannot be recorded: then nothing may start. What
+        it gives waits until the intent is on the disk, or raises RecordsError: before that nothing may land."""
         image_id = self._image_id
-        self.audit.intent(run_id, skill, inputs, decision, principal=principal, session=session, image_id=image_id)
+        with self._recording("intent", "a run could not be put on record, so it did not start", run_id):
+            intent = self.audit.intent(
+                run_id, skill, inputs, decision, principal=principal, session=session, image_id=image_id
+            )
         try:
-            yield
+            yield partial(self.audit.settled, intent)
         except BaseException as error:
             self._broke(run_id, skill, error)
             raise
@@ -126,7 +171,8 @@ class Books:
             if place is not None:
                 place.settling(result)(connection)
 
-        self.audit.outcome(result, also=also)
+        with self._recording("outcome", "what a run came to could not be put on record", result.run_id):
+            self.audit.outcome(result, also=also)
         if quarantined:
             why = one_line(f"in quarantine from now on: {quarantined}", 300)
             self.alerts.send(Alert("quarantined", why, skill=result.skill, run_id=result.run_id))
@@ -134,7 +180,8 @@ class Books:
         self.changed()
 
     def _done(self, deed: Deed) -> None:
-        self.audit.deed(deed)
+        with self._recording("deed", "what a person did could not be put on record", deed.run_id):
+            self.audit.deed(deed)
         self.changed()
 
     def changed(self) -> None:
@@ -149,6 +196,30 @@ class Books:
             self.registry.give_back(skill, run_id)
         except OrchestratorError as fault:
             logger.error("how run {} broke off is not on record: {}", run_id, fault)
+            self._audit_fault("broke", f"how a run broke off could not be put on record: {fault}", run_id)
+
+    # --- what an operator is told ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _recording(self, rule: str, what: str, run_id: str) -> Iterator[None]:
+        """What cannot be recorded is told, and its error goes through."""
+        try:
+            yield
+        except Exception as error:
+            why = str(error) if isinstance(error, OrchestratorError) else type(error).__name__
+            self._audit_fault(rule, f"{what}: {why}", run_id)
+            raise
+
+    def _audit_fault(self, rule: str, message: str, run_id: str = "") -> None:
+        """Of the trail, not of a skill: what stops all of them is one alert. The trail calls it in any thread,
+        perhaps under a lock of its own."""
+        self.alerts.send(Alert("audit", message, rule=rule, run_id=run_id))
+
+    def pool_trouble(self, trouble: Trouble) -> None:
+        """Neither waits nor raises."""
+        kind: AlertKind = "pool_recovered" if trouble.over else "pool_degraded"
+        self.alerts.send(Alert(kind, trouble.message, rule=trouble.rule))
+        self.changed()
 
     def close(self) -> None:
         self._exit.close()
@@ -176,6 +247,7 @@ def _keeper(settings: Settings, installation: Installation, pool: Callable[[], P
     return Keeper(dashboard.refresh, interval_seconds=settings.dashboard_interval_seconds)
 
 
-def _prune_daily(trail: AuditTrail, records: Records, settings: Settings) -> None:
+def _prune_daily(trail: AuditTrail, records: Records, settings: Settings, rest: Rest = lambda seconds: False) -> None:
+    """Once a day, whichever process asks first."""
     if records.due("audit.prune", at=time.time(), every_seconds=_DAY_SECONDS):
-        prune(trail, keep_days=settings.audit_days, keep_bytes=settings.audit_mb * 2**20)
+        prune(trail, keep_days=settings.audit_days, keep_bytes=settings.audit_mb * 2**20, rest=rest)

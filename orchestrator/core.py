@@ -125,7 +125,8 @@ class Orchestrator:
         )
         self._books: Books | None = None
         try:
-            self._books = Books(self.settings, self._installation, self._pools.stats)
+            self._books = Books(self.settings, self._installation, self._pools.stats, self._reviews)
+            self._pools.tell = self._books.pool_trouble
             for level in self._installation.policies.levels():
                 self._warm.keep(self._installation.policies.current(level))
         except BaseException:
@@ -217,14 +218,18 @@ class Orchestrator:
         with books.place(call.session, run_id, decision, most_attempts(call.on_conflict)) as place:
             decision = books.admitted(call.skill, run_id, decision, place)
             validated = time.monotonic() - began
-            with books.on_record(run_id, call.skill, call.inputs, decision, principal=call.principal, session=session):
-                result = self._answered(call, run_id, decision, Timings(validate=validated, total=validated))
+            with books.on_record(
+                run_id, call.skill, call.inputs, decision, principal=call.principal, session=session
+            ) as settled:
+                result = self._answered(call, run_id, decision, Timings(validate=validated, total=validated), settled)
                 result = replace(result, timings=replace(result.timings, total=time.monotonic() - began))
             books.ended(call.skill, result, place, shortened=call.shortened)
         log_run(result)
         return result
 
-    def _answered(self, call: _Call, run_id: str, decision: Decision, timings: Timings) -> RunResult:
+    def _answered(
+        self, call: _Call, run_id: str, decision: Decision, timings: Timings, settled: Callable[[], None]
+    ) -> RunResult:
         """A denial, a recorded result, or what a sandbox comes to."""
         skill, memo = call.skill, self._kept.memo
         if not decision.allowed:
@@ -237,7 +242,8 @@ class Orchestrator:
         if looked.hit is not None:
             return looked.hit.result(run_id, skill, decision, timings)
         request = Request.of(run_id, skill, call.inputs, decision, on_event=call.on_event, cancelled=call.cancelled)
-        parts, attempts = self._runner.run(replace(request, commit=call.commit), call.on_conflict)
+        request = replace(request, commit=call.commit, settled=settled)
+        parts, attempts = self._runner.run(request, call.on_conflict)
         result = run_result(
             run_id, skill, decision, replace(parts, timings=replace(parts.timings, validate=timings.validate))
         )
@@ -325,6 +331,13 @@ class Orchestrator:
     def metrics(self) -> Metrics:
         """Counters of this process; ``metrics.collector()`` goes into a program's own Prometheus registry."""
         return self._kept.metrics
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where this process serves ``/metrics``, its port as it is (``Settings.metrics_port=0`` takes any); None
+        where it does not: without that setting, once closed, in a forked child."""
+        books = self._books
+        return None if books is None else books.metrics_url
 
     def session(
         self,

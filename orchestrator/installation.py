@@ -130,6 +130,14 @@ class Installation:
         """The engine runs on this very kernel, not in a virtual machine beside it (Docker Desktop)."""
         return not self.info.remote and self.info.kernel == platform.release()
 
+    def settle_the_dead(self) -> None:
+        """What a start does, once more: finish or undo the transactions of orchestrators that died meanwhile, then
+        remove what they left. Their janitors did most of it, where they could. ``VaultError``, ``RecordsError`` or
+        ``EngineError``."""
+        if self.history is not None:
+            recover(self.history.vault, self.history.keep)
+        self._sweep()
+
     def _sweep(self) -> None:
         """Remove what dead owners left: containers, then slots and staging, then their claims."""
         removed = sweep(self.engine, self.instance)
@@ -218,10 +226,15 @@ def history(vault: Vault, database: Database, settings: Settings, instance: str)
     anything."""
     found = History(vault, Records(database), objects_of(vault), instance=instance)
     recover(vault, found.keep)
-    if found.prune_is_due():
-        found.prune(keep_days=settings.keep_days, keep_bytes=settings.keep_mb * 2**20)
+    prune_daily(found, settings)
     with contextlib.closing(found):
         yield found
+
+
+def prune_daily(found: History, settings: Settings, rest: Callable[[float], bool] = lambda seconds: False) -> None:
+    """Once a day, of all that ask: forget what is too old, or too much. ``rest``: see ``History.prune``."""
+    if found.prune_is_due():
+        found.prune(keep_days=settings.keep_days, keep_bytes=settings.keep_mb * 2**20, rest=rest)
 
 
 def _image(settings: Settings, engine: Engine) -> tuple[str, Mapping[str, str], tuple[int, int]]:

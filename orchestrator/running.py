@@ -61,6 +61,7 @@ class Request:
     cancelled: Callable[[], bool]
     commit: bool = True
     hold_conflicts: bool = True
+    settled: Callable[[], None] = lambda: None  # see ``Terms``
 
     @classmethod
     def of(
@@ -175,4 +176,5 @@ class Runner:
             hold_conflicts=request.hold_conflicts,
             history=self._installation.history,
             facts=facts,
+            settled=request.settled,
         )

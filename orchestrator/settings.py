@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     close_timeout_seconds: float = Field(30.0, ge=0, le=3600, description="How long close() waits for running skills.")
     keep_days: float = Field(30.0, ge=0, le=36500, description="How long a run's changes can be rolled back.")
     keep_mb: int = Field(1024, ge=0, le=10**7, description="Most content kept for rollbacks; the oldest goes first.")
+    upkeep_interval_seconds: float = Field(
+        3600.0, gt=0, le=86400, description="How often a process looks whether there is something to forget or sweep."
+    )
     database: SecretStr = Field(
         SecretStr(""),
         description="URL of a PostgreSQL database for the records; empty: an SQLite file in `state_dir`.",

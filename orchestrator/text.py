@@ -63,6 +63,8 @@ def one_line(text: str, limit: int) -> str:
     """``text`` as one safe line of at most ``limit`` (at least 1) characters, cut with an ellipsis. For logs."""
     if limit < 1:
         raise ValueError("limit must be at least 1")
+    if len(text) <= limit and text.isascii() and text.isprintable():  # nearly all of them
+        return text
     line = escape_controls(text[: limit + 1], keep_newlines=False)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 

@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from loguru import logger
 
+from orchestrator import forks
 from orchestrator.alerts.channels import Apprise, Channel, ChannelFault, Command, Webhook
 from orchestrator.alerts.model import Alert, Notice, document
 from orchestrator.alerts.note import Note
@@ -33,7 +34,8 @@ class Tried:
 
 
 class Alerts:
-    """Thread-safe. ``send`` neither waits nor raises. Close it, so that what waits is sent."""
+    """Thread-safe. ``send`` neither waits nor raises. Close it, so that what waits is sent. A forked child sends
+    nothing: the threads are the parent's, and so is what they have to tell."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Alerts:
         self._throttle = Throttle(interval_seconds, per_hour)
         self._lock = threading.Lock()
         self._clock = clock
+        forks.watch(self)
 
     @classmethod
     def of(cls, settings: Settings, history: History | None = None, known: KnownValues | None = None) -> Self:
@@ -70,7 +73,7 @@ class Alerts:
         if notice is None:
             return
         if full := [outbox.channel.name for outbox in self._outboxes if not outbox.put(notice)]:
-            logger.warning("an alert ({}) was dropped: too many wait for {}", alert.kind, ", ".join(full))
+            logger.warning("an alert ({}) was dropped: {} is closed, or too many wait", alert.kind, ", ".join(full))
 
     def test(self) -> list[Tried]:
         """Send a test alert through each channel, now and in this thread; what became of it."""
@@ -85,6 +88,10 @@ class Alerts:
             kept_back = self._throttle.unsent()
         if lost or kept_back:
             logger.warning("{} alerts were not sent; {} more were like ones that were", lost, kept_back)
+
+    def after_fork_in_child(self) -> None:
+        """Another thread may have held a lock."""
+        self._lock, self._outboxes, self._throttle = threading.Lock(), (), Throttle(0.0, 1)
 
 
 def _fault(channel: Channel, told: dict[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -10,16 +11,18 @@ from typing import Any, Final, Literal
 from orchestrator.outputs.secrets import Detector
 from orchestrator.text import one_line
 
-AlertKind = Literal["run_failed", "quarantined", "audit", "pool_degraded", "test"]
+AlertKind = Literal["run_failed", "quarantined", "audit", "pool_degraded", "pool_recovered", "test"]
+OPPOSITES: Final[Mapping[AlertKind, AlertKind]] = {"pool_degraded": "pool_recovered", "pool_recovered": "pool_degraded"}
 MAX_MESSAGE: Final = 500  # characters
 MAX_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that the operator wants to know. ``message`` is a sentence of ours: neither the words of a skill nor
-    anything from a note. ``rule`` says what kind of ``kind`` it is (a status, a rule's id); alerts that are alike in
-    kind, skill and rule are told once in a while. ``at`` is Unix time in seconds."""
+    """Something that the operator wants to know. ``message`` is a sentence of ours, which may quote an error of ours or
+    of the engine: neither the words of a skill nor anything from a note. ``rule`` says what kind of ``kind`` it is (a
+    status, a rule's id); alerts that are alike in kind, skill and rule are told once in a while. ``at`` is Unix time in
+    seconds."""
 
     kind: AlertKind
     message: str

@@ -1,16 +1,18 @@
 """``Throttle``: which alerts are sent, and how many were not. No I/O; the clock is given.
 
 The first alert of its kind is sent at once. Alike ones within the interval are counted, and the next one that is sent
-says how many there were. Over all kinds at most so many are sent within any hour; what that keeps back is counted too.
+says how many there were. One that says the opposite (it is over) ends the interval: what begins again is told, else the
+last word would be wrong. Over all kinds at most so many are sent within any hour; what that keeps back is counted too.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Final
 
-from orchestrator.alerts.model import Alert, Notice
+from orchestrator.alerts.model import OPPOSITES, Alert, Notice
 
 MAX_KEYS: Final = 1000  # kinds of alerts remembered: skills choose their names, so there is no end of them
 _HOUR_SECONDS: Final = 3600.0
@@ -35,6 +37,8 @@ class Throttle:
         """The notice to send, or None. ``now`` is monotonic, in seconds."""
         while self._sent and now - self._sent[0] >= _HOUR_SECONDS:
             self._sent.popleft()
+        if (opposite := OPPOSITES.get(alert.kind)) and (past := self._seen.get((opposite, alert.skill, alert.rule))):
+            past.sent_at = -math.inf
         seen = self._seen.get(alert.key)
         if seen is not None and now - seen.sent_at < self._interval:
             seen.suppressed += 1

@@ -178,6 +178,7 @@ class Outside:
         self._command, self._to_syslog = tuple(command), to_syslog
         self._lock = threading.Lock()
         self._last = 0.0
+        self.told: Head | None = None  # where the chain ended when it was last handed on, without a fault
         self._thread: threading.Thread | None = None
 
     def __bool__(self) -> bool:
@@ -195,7 +196,7 @@ class Outside:
                 self._thread.join(2 * COMMAND_SECONDS)  # whoever receives them gets them in order
             self._last = time.monotonic()
             line = line_of(key, Anchor(time.time_ns() // 1000, head.seq, head.mac), 0)
-            self._thread = threading.Thread(target=self._send, args=(line,), daemon=True)
+            self._thread = threading.Thread(target=self._send, args=(line, head), daemon=True)
             self._thread.start()
             sending = self._thread
         if now:
@@ -204,10 +205,11 @@ class Outside:
     def after_fork_in_child(self) -> None:
         self._lock, self._thread = threading.Lock(), None
 
-    def _send(self, line: bytes) -> None:
+    def _send(self, line: bytes, head: Head) -> None:
         if self._to_syslog:
             syslog.syslog(syslog.LOG_NOTICE | syslog.LOG_AUTH, f"skill-orchestrator audit {line.decode()}")
         if not self._command:
+            self.told = head
             return
         try:
             done = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
@@ -219,6 +221,8 @@ class Outside:
         else:
             if done.returncode:
                 logger.error("the command for audit anchors ended with {}", done.returncode)
+            else:
+                self.told = head
 
 
 def by_number(anchors: Iterable[Anchor]) -> dict[int, set[str]]:

@@ -2,61 +2,34 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
 from orchestrator.audit.chain import GENESIS, SEALED, Head, head_seal, seal
 from orchestrator.audit.key import Key, Keyring
 from orchestrator.audit.records import Draft
+from orchestrator.records.direct import Direct
 from orchestrator.records.errors import RecordsError
 from orchestrator.records.tables import AUDIT_RECORDS
 
 COLUMNS: Final = tuple(column.name for column in AUDIT_RECORDS.columns)
 
 
-@dataclass(frozen=True, slots=True)
-class _Statements:
-    """The statements of every run, as text for the driver: compiling them again each time would cost more than they
-    do. Both drivers take values by position."""
-
-    head: str
-    first_head: str
-    next_head: str
-    add: str
-    add_blob: str
-
-    @classmethod
-    def of(cls, mark: str) -> _Statements:
-        values = ", ".join("?" * len(COLUMNS))
-        sql = (
-            "SELECT seq, mac, key_id, seal FROM audit_head WHERE id = 1",
-            "INSERT INTO audit_head (seq, mac, key_id, seal, id) VALUES (?, ?, ?, ?, 1)",
-            "UPDATE audit_head SET seq = ?, mac = ?, key_id = ?, seal = ? WHERE id = 1",
-            f"INSERT INTO audit_records ({', '.join(COLUMNS)}) VALUES ({values})",  # noqa: S608 - names of our own
-            "INSERT INTO audit_blobs (sha256, content) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        )
-        return cls(*(each.replace("?", mark) for each in sql))
-
-
-_STATEMENTS: Final = {"sqlite": _Statements.of("?"), "postgresql": _Statements.of("%s")}
+_HEAD: Final = Direct("SELECT seq, mac, key_id, seal FROM audit_head WHERE id = 1")
+_FIRST_HEAD: Final = Direct("INSERT INTO audit_head (seq, mac, key_id, seal, id) VALUES (?, ?, ?, ?, 1)")
+_NEXT_HEAD: Final = Direct("UPDATE audit_head SET seq = ?, mac = ?, key_id = ?, seal = ? WHERE id = 1")
+_ADD: Final = Direct(
+    f"INSERT INTO audit_records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - ours
+)
+_ADD_BLOB: Final = Direct("INSERT INTO audit_blobs (sha256, content) VALUES (?, ?) ON CONFLICT DO NOTHING")
 _DAMAGED: Final = "see what `orchestrator audit verify` finds; nothing is added to a trail that is not whole"
-
-
-def _execute(connection: Connection, sql: str, values: tuple[Any, ...] | list[tuple[Any, ...]] = ()) -> Any:
-    """A cursor. Many rows at once where ``values`` is a list. SQLite's driver is asked directly, which takes a third of
-    the time; its errors are known to ``Database`` too."""
-    if connection.dialect.name != "sqlite":
-        return connection.exec_driver_sql(sql, values) if values else connection.exec_driver_sql(sql)
-    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
-    return driver.executemany(sql, values) if isinstance(values, list) else driver.execute(sql, values)
 
 
 def head_of(connection: Connection) -> tuple[Head, str] | None:
     """The head and its seal, unchecked; None before the first record."""
-    row = _execute(connection, _STATEMENTS[connection.dialect.name].head).fetchone()
+    row = _HEAD(connection).fetchone()
     if row is None:
         return None
     return Head(row[0] if isinstance(row[0], int) else -1, str(row[1]), str(row[2])), str(row[3])
@@ -112,9 +85,9 @@ class Addition:
     def write(self) -> None:
         if not self.rows:
             return
-        sql = _STATEMENTS[self.connection.dialect.name]
         if self.blobs:
-            _execute(self.connection, sql.add_blob, list(self.blobs.items()))
-        _execute(self.connection, sql.add, [tuple(row[name] for name in COLUMNS) for row in self.rows])
-        head = (self.head.seq, self.head.mac, self.head.key_id, head_seal(self.key.heads, self.head))
-        _execute(self.connection, sql.first_head if self.fresh else sql.next_head, head)
+            _ADD_BLOB.many(self.connection, list(self.blobs.items()))
+        _ADD.many(self.connection, [tuple(row[name] for name in COLUMNS) for row in self.rows])
+        sealed = head_seal(self.key.heads, self.head)
+        put_head = _FIRST_HEAD if self.fresh else _NEXT_HEAD
+        put_head(self.connection, self.head.seq, self.head.mac, self.head.key_id, sealed)

@@ -7,6 +7,7 @@ that does not begin at 1 only where a sealed checkpoint says so.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,9 +20,12 @@ from orchestrator.records import Database
 from orchestrator.records.tables import AUDIT_BLOBS, AUDIT_RECORDS
 from orchestrator.settings import Settings
 
-_AT_ONCE: Final = 10_000  # records in one transaction: others want to write too
+_AT_ONCE: Final = 500  # records in one transaction, some 20 ms: others want to write too
+_BLOBS_AT_ONCE: Final = 100
+_REST_SECONDS: Final = 0.05  # between two, for whoever waits for the lock
 _ROW_BYTES: Final = 600  # of a record, besides its body
 _R: Final = AUDIT_RECORDS.c
+_B: Final = AUDIT_BLOBS.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +35,40 @@ class Pruned:
     through: int = 0  # the last record that is gone; 0: none
 
 
-def prune(trail: AuditTrail, *, keep_days: float, keep_bytes: int, now_us: int | None = None) -> Pruned:
+def prune(
+    trail: AuditTrail,
+    *,
+    keep_days: float,
+    keep_bytes: int,
+    now_us: int | None = None,
+    rest: Callable[[float], bool] = lambda seconds: False,
+) -> Pruned:
     """Forget records older than ``keep_days``, and the oldest while all take more than ``keep_bytes``. The newest
-    record always stays. Code and manifests go with the last record that names them. ``RecordsError``."""
+    record always stays. Code and manifests go with the last record that names them. ``RecordsError``.
+
+    ``rest`` is called between two transactions with the seconds to wait; True: the next call does what is left."""
     now_us = time.time_ns() // 1000 if now_us is None else now_us
     with trail.database.reading() as connection:
         through = _through(connection, now_us - round(keep_days * 86400e6), keep_bytes)
-    gone = blobs = 0
-    while through:
+    gone = upto = 0
+    while upto < through and not (upto and rest(_REST_SECONDS)):
         with trail.database.reading() as connection:
             first = connection.scalar(select(func.min(_R.seq))) or 0
-        upto = min(through, first + _AT_ONCE - 1)
         if not first or first > through:
             break
-        removed, orphans = _forget(trail, upto, last=upto == through)
-        gone, blobs = gone + removed, blobs + orphans
-    if gone:
-        trail.thin_anchors(through + 1)
-    return Pruned(gone, blobs, through if gone else 0)
+        upto = min(through, first + _AT_ONCE - 1)
+        gone += _forget(trail, upto)
+    if not gone:
+        return Pruned()
+    blobs = _forget_blobs(trail, rest)
+    trail.thin_anchors(upto + 1)
+    return Pruned(gone, blobs, upto)
 
 
 def _through(connection: Connection, cutoff: int, keep_bytes: int) -> int:
     newest = connection.scalar(select(func.max(_R.seq))) or 0
     kept_from = connection.scalar(select(func.min(_R.seq)).where(_R.at_us >= cutoff)) or newest
-    size = int(connection.scalar(select(func.coalesce(func.sum(func.length(AUDIT_BLOBS.c.content)), 0))) or 0)
+    size = int(connection.scalar(select(func.coalesce(func.sum(func.length(_B.content)), 0))) or 0)
     rows = connection.execute(select(_R.seq, func.length(_R.body)).order_by(_R.seq.desc()))
     for seq, length in rows:
         size += length + _ROW_BYTES
@@ -63,20 +77,35 @@ def _through(connection: Connection, cutoff: int, keep_bytes: int) -> int:
     return 0
 
 
-def _forget(trail: AuditTrail, upto: int, *, last: bool) -> tuple[int, int]:
-    removed = orphans = 0
+def _forget(trail: AuditTrail, upto: int) -> int:
+    removed = 0
 
     def also(connection: Connection) -> None:
-        nonlocal removed, orphans
+        nonlocal removed
         removed = connection.execute(AUDIT_RECORDS.delete().where(_R.seq <= upto)).rowcount
-        if last:
-            named = union(select(_R.code), select(_R.manifest), select(literal(trail.rules.sha256)))
-            orphans = connection.execute(AUDIT_BLOBS.delete().where(AUDIT_BLOBS.c.sha256.not_in(named))).rowcount
 
     with trail.database.reading() as connection:
         mac = connection.scalar(select(_R.mac).where(_R.seq == upto)) or ""
     trail.append(records.checkpoint(upto, mac), also=also)
-    return removed, orphans
+    return removed
+
+
+def _forget_blobs(trail: AuditTrail, rest: Callable[[float], bool]) -> int:
+    """Those that no record names. All records are read for that, so it is done without the lock; only those that were
+    added since are looked at again with it."""
+    with trail.database.reading() as connection:
+        newest = connection.scalar(select(func.max(_R.seq))) or 0
+        named = union(select(_R.code), select(_R.manifest), select(literal(trail.rules.sha256)))
+        orphans = connection.scalars(select(_B.sha256).where(_B.sha256.not_in(named))).all()
+    removed = 0
+    for start in range(0, len(orphans), _BLOBS_AT_ONCE):
+        if start and rest(_REST_SECONDS):
+            break
+        some = _B.sha256.in_(orphans[start : start + _BLOBS_AT_ONCE])
+        since = union(select(_R.code).where(_R.seq > newest), select(_R.manifest).where(_R.seq > newest))
+        with trail.database.writing() as connection:
+            removed += connection.execute(AUDIT_BLOBS.delete().where(some, _B.sha256.not_in(since))).rowcount
+    return removed
 
 
 def prune_by(database: Database, settings: Settings) -> Pruned:

@@ -25,7 +25,7 @@ from orchestrator.policy.rules import POLICY_RULES
 from orchestrator.records.errors import RecordsError
 from orchestrator.results.assemble import RULE_NO_POLICY
 from orchestrator.results.model import RunResult
-from orchestrator.sandbox.spec import SandboxSpec
+from orchestrator.sandbox.spec import Limits, SandboxSpec
 from orchestrator.text import one_line
 from orchestrator.validation.finding import Finding
 from orchestrator.validation.markers import CHECKS, TERMS
@@ -177,7 +177,7 @@ def intent(
         "enforcement": decision.enforcement,
         "checks": _checks(decision, kept.rules, texts),
         "image_id": asked.image_id,
-        "limits": None if decision.limits is None else _integers(decision.limits),
+        "limits": None if decision.limits is None else _limits(decision.limits),
         "sandbox": None if decision.spec is None else _sandbox(decision.spec),
         "grants": None if decision.grants is None else {
             "read": [texts.text(path, 500) for path in decision.grants.read[:MAX_CHANGES]],
@@ -220,6 +220,11 @@ def _findings(found: Sequence[Finding], texts: Sanitiser, *, subject: bool) -> l
     if len(found) > MAX_FINDINGS:
         listed.append({"rule": "", "more": len(found) - MAX_FINDINGS})
     return listed
+
+
+@functools.lru_cache(maxsize=64)  # not to be changed by who gets it
+def _limits(limits: Limits) -> dict[str, Any]:
+    return _integers(limits)
 
 
 @functools.lru_cache(maxsize=32)  # levels have one each; not to be changed by who gets it

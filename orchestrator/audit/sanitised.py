@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator.audit.chain import keyed
@@ -22,6 +22,8 @@ MAX_ENTRIES: Final = 20  # of one list or object
 MAX_DEPTH: Final = 5
 MAX_VALUES: Final = 200  # in one document
 MAX_DIGITS: Final = 20
+_KEPT_TEXTS: Final = 500
+_KEPT_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Sanitiser:
 
     detector: Detector
     key: bytes
+    _texts: dict[tuple[str, int], str] = field(default_factory=dict, compare=False, repr=False)
 
     def digest(self, content: bytes) -> str:
         return keyed(self.key, content).hex()
@@ -52,8 +55,17 @@ class Sanitiser:
         return {"bytes": len(raw), "digest": self.digest(raw)}
 
     def text(self, text: str, limit: int = 200) -> str:
-        """One line of words of ours, or of names, without secrets."""
-        return one_line(self.detector.redacted_text(text), limit) if text else ""
+        """One line of words of ours, or of names, without secrets. They are few, and each run has them again."""
+        if not text:
+            return ""
+        if (known := self._texts.get((text, limit))) is not None:
+            return known
+        line = one_line(self.detector.redacted_text(text), limit)
+        if len(text) <= _KEPT_CHARACTERS:
+            if len(self._texts) >= _KEPT_TEXTS:
+                self._texts.clear()
+            self._texts[text, limit] = line
+        return line
 
     def name(self, text: str) -> str:
         """A name that a skill chose: as it is when it looks like a dotted name, else only its length."""

@@ -1,32 +1,31 @@
 """``AuditTrail``: what is about to happen, and what came of it, durable before the caller goes on.
 
-Each call returns when its record is committed: it survives ``kill -9`` of this process, and a power cut. Threads that
-call at the same time share a transaction: the first of them writes for all that wait, and nobody changes threads. The
-order of records is the order of transactions, over all threads and processes of one database: the end of the chain is
-read inside the transaction, never remembered.
+Each call returns when its record is committed: it survives ``kill -9`` of this process. Threads that call at the same
+time share a transaction: the first of them writes for all that wait, and nobody changes threads. The order of records
+is the order of transactions, over all threads and processes of one database: the end of the chain is read inside the
+transaction, never remembered.
 
-After each transaction the anchor file gets a line. It is forced to the disk every ``SYNC_SECONDS`` and at the end;
-where it cannot be written, no further run may start.
+That it survives a power cut too, and its line in the anchor file, follow in a thread (``behind``, ``ending``) while the
+run goes on. What must not happen before waits for it: ``settled``.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
-from loguru import logger
 from sqlalchemy import Connection
 
 from orchestrator import forks
 from orchestrator.audit import key as keys
 from orchestrator.audit import records
 from orchestrator.audit.anchors import NAME as ANCHORS
-from orchestrator.audit.anchors import THIN_BYTES, AnchorFile, Outside
-from orchestrator.audit.chain import Head
+from orchestrator.audit.anchors import AnchorFile, Outside
+from orchestrator.audit.behind import Behind
+from orchestrator.audit.ending import Ending
 from orchestrator.audit.ledger import Addition, head_of, records_in
 from orchestrator.audit.records import Asked, Draft, Kept
 from orchestrator.audit.sanitised import Sanitiser
@@ -40,7 +39,6 @@ from orchestrator.settings import Settings
 from orchestrator.validation.recent import Recent
 from orchestrator.vault.history import Deed
 
-SYNC_SECONDS: Final = 2.0
 _KEPT_BYTES: Final = 16 * 2**20  # of blobs that need not be looked through for secrets again
 Also = Callable[[Connection], None]
 
@@ -85,10 +83,12 @@ class AuditTrail:
         anchor_file: Path | None = None,
         outside: Outside | None = None,
         instance: str = "",
+        on_fault: Callable[[str], None] = lambda fault: None,
     ) -> None:
         """``state_dir`` holds the keys, and the anchors unless ``anchor_file`` is elsewhere. ``detector``: finds
         the secrets that no record may hold. ``instance``: this orchestrator's claim, by which a run that goes on is
-        told from an interrupted one.
+        told from an interrupted one. ``on_fault`` hears when the end of the trail could not be noted; it must not
+        raise.
 
         ``RecordsError``: the database has a trail whose key is not here, or a file is not ours alone.
         """
@@ -96,26 +96,34 @@ class AuditTrail:
         self.anchors = AnchorFile(anchor_file or state_dir / ANCHORS)
         self._keys_at = state_dir / keys.NAME
         self._detector = detector or Detector()
-        self._outside = outside or Outside()
         self._instance = instance
+        self._on_fault = on_fault
         self._queue = _Queue()
         self._blobs: Recent[object, Kept] = Recent(_KEPT_BYTES)
         self.rules = records.ruleset_blob()
-        self._anchored = 0.0  # when the file was last forced to the disk
-        self._unanchored: Head | None = None  # what could not be noted
         self._closed = False
         self._keys = self._opened_keys()
+        self._ending = Ending(self.anchors, outside or Outside(), lambda: self._keys, on_fault)
+        self._behind = Behind(self.database.sync, self._ending.note, self._on_fault)
         forks.watch(self)
         with database.reading() as connection:
             found = head_of(connection)
         key = self._keys.newest if found is None else self._keys.need(found[0].key_id)
         self.texts = Sanitiser(self._detector, key.content)
         if found is not None:
-            self._anchor(found[0], sync=True)  # what a killed process could not note any more
-            self._require_anchored()
+            database.sync()  # what a killed process could not do any more
+            self._ending.note(found[0], sync=True)
+            self._ending.require()
 
     @classmethod
-    def of(cls, database: Database, settings: Settings, *, instance: str = "") -> Self:
+    def of(
+        cls,
+        database: Database,
+        settings: Settings,
+        *,
+        instance: str = "",
+        on_fault: Callable[[str], None] = lambda fault: None,
+    ) -> Self:
         """As ``settings`` have it."""
         return cls(
             database,
@@ -124,6 +132,7 @@ class AuditTrail:
             anchor_file=settings.audit_anchor_file,
             outside=Outside(settings.audit_anchor_command, to_syslog=settings.audit_anchor_syslog),
             instance=instance,
+            on_fault=on_fault,
         )
 
     def _opened_keys(self) -> keys.Keyring:
@@ -148,10 +157,12 @@ class AuditTrail:
         image_id: str,
     ) -> int:
         """A run is about to start, or was denied. Nothing may start unless this returns; its number in the trail.
+        Nothing that outlives the run may happen before ``settled`` with that number.
 
         ``inputs``: with the defaults, as the skill gets them. ``principal``: who asked, by the caller's word.
         """
-        self._require_anchored()
+        self._behind.require_sound()
+        self._ending.require()
         asked = Asked(principal, session, image_id, self._instance)
         kept = self._kept(skill)
         return self.append(records.intent(run_id, skill, inputs, decision, asked=asked, kept=kept, texts=self.texts))
@@ -185,7 +196,9 @@ class AuditTrail:
         draft = records.event(
             action, self.texts, principal=principal, session=session, run_id=run_id, skill=skill, facts=facts or {}
         )
-        return self.append(draft, also=also)
+        number = self.append(draft, also=also)
+        self.settled(number)
+        return number
 
     def deed(self, deed: Deed) -> None:
         """What a person did to the vault or the queue."""
@@ -200,9 +213,15 @@ class AuditTrail:
             addition.add(records.rotation(new.id), then_key=new.id)
             addition.write()
         self.texts = Sanitiser(self._detector, new.content)
-        self._anchor(addition.head, sync=True)
-        self._require_anchored()
+        self._behind.put(addition.head)
+        self.settled(addition.head.seq)
+        self._ending.require()
         return new.id
+
+    def settled(self, number: int) -> None:
+        """Wait until record ``number``, one of this process, is on the disk. ``RecordsError``: it cannot be brought
+        there; no further run starts then."""
+        self._behind.wait(number)
 
     def _kept(self, skill: SkillManifest) -> Kept:
         """The skill's blobs. What a manifest says is its digest and what a caller may override."""
@@ -266,7 +285,7 @@ class AuditTrail:
     def _commit(self, batch: list[_Ticket]) -> _Failed | None:
         committing = False
         try:
-            with self.database.writing() as connection:
+            with self.database.writing(synced=False) as connection:
                 addition = self._addition(connection)
                 for ticket in batch:
                     ticket.seq = addition.add(ticket.draft)
@@ -277,7 +296,7 @@ class AuditTrail:
                 committing = True
         except Exception as error:  # noqa: BLE001 - handed to every caller whose record it was
             return _Failed(error, committing)
-        self._anchor(addition.head)
+        self._behind.put(addition.head)
         return None
 
     def _addition(self, connection: Connection) -> Addition:
@@ -287,40 +306,28 @@ class AuditTrail:
             self._keys = keys.load(self._keys_at)
         return Addition.after(connection, self._keys, found)
 
-    # --- anchors ---------------------------------------------------------------------------------------------------
+    # --- the end ---------------------------------------------------------------------------------------------------
 
-    def _anchor(self, head: Head, *, sync: bool = False) -> None:
-        """Note where the chain ends. A failure is logged and remembered: the next run does not start."""
-        now = time.monotonic()
-        sync = sync or now - self._anchored >= SYNC_SECONDS
-        key = self._keys.need(head.key_id)
-        try:
-            self.anchors.append(key, head, sync=sync)
-            if sync:
-                self._anchored = now
-                if self.anchors.size() > THIN_BYTES:
-                    self.anchors.thin(self._keys, key, 0)
-        except RecordsError as error:
-            logger.error("the audit trail's end was not noted: {}", error)
-            self._unanchored = head
+    def tell_outside(self) -> None:
+        """Tell the command and syslog where the chain ends, unless they know: they hear of records once a minute at
+        most, and of the last ones only by this or by ``close``. One read where there is nothing to tell.
+        ``RecordsError``."""
+        self._behind.require_sound()
+        with self.database.reading() as connection:
+            found = head_of(connection)
+        if found is None or self._ending.is_told(found[0]):
             return
-        self._unanchored = None
-        self._outside.tell(key, head)
-
-    def _require_anchored(self) -> None:
-        head = self._unanchored
-        if head is not None:
-            self.anchors.append(self._keys.need(head.key_id), head, sync=True)
-            self._unanchored = None
+        if self._keys.get(found[0].key_id) is None:  # another process has rotated the key
+            self._keys = keys.load(self._keys_at)
+        self.database.sync()
+        self._ending.tell(found[0])
 
     def thin_anchors(self, first: int) -> None:
         """Forget the anchors of records before ``first``, which were pruned."""
         with self._queue.leading, self.database.reading() as connection:
             found = head_of(connection)
             if found is not None:
-                self.anchors.thin(self._keys, self._keys.need(found[0].key_id), first)
-
-    # --- the end ---------------------------------------------------------------------------------------------------
+                self._ending.thin(found[0], first)
 
     def close(self) -> None:
         """Note the end of the chain on the disk, and outside when that is asked for. Idempotent."""
@@ -328,17 +335,19 @@ class AuditTrail:
             return
         with self._queue.leading:
             self._closed = True
+        self._behind.close()
         with self.database.reading() as connection:
             found = head_of(connection)
         if found is not None:
-            self._anchor(found[0], sync=True)
-            self._outside.tell(self._keys.need(found[0].key_id), found[0], now=True)
+            self.database.sync()
+            self._ending.close(found[0])
 
     def after_fork_in_child(self) -> None:
         """A thread that does not exist here may hold a lock."""
         self._queue = _Queue()
         self._blobs.after_fork_in_child()
-        self._outside.after_fork_in_child()
+        self._ending.after_fork_in_child()
+        self._behind = Behind(self.database.sync, self._ending.note, self._on_fault)
 
     def __enter__(self) -> Self:
         return self

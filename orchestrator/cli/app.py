@@ -33,7 +33,7 @@ db_app = typer.Typer(no_args_is_help=True, help="Look after the database of reco
 vault_app = typer.Typer(no_args_is_help=True, help="Check what is kept about the vault.")
 alert_app = typer.Typer(no_args_is_help=True, help="Look after what tells the operator.")
 skills_app = typer.Typer(no_args_is_help=True, help="Register skills by name and version, and see how they do.")
-sessions_app = typer.Typer(no_args_is_help=True, help="Look at sessions: budgets over several runs.")
+sessions_app = typer.Typer(no_args_is_help=True, help="Open, look at and close sessions: budgets over several runs.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(pool_app, name="pool")
 app.add_typer(image_app, name="image")
@@ -127,7 +127,7 @@ def run(  # noqa: PLR0917 - Typer's options are parameters
     enforcement: EnforcementOption = None,
     session: Annotated[
         str | None,
-        typer.Option("--session", metavar="ID", help="Run on the budget of that session, as `sessions list` shows it."),
+        typer.Option("--session", metavar="ID", help="Run on the budget of that session, as `sessions open` gave it."),
     ] = None,
     principal: Annotated[
         str | None,
@@ -766,13 +766,48 @@ def skills_history(
     return show_history(skill, limit=limit, output=output)
 
 
+@sessions_app.command("open")
+@ends
+def sessions_open(  # noqa: PLR0917 - Typer's options are parameters
+    wall_seconds: Annotated[
+        float | None, typer.Option("--wall-seconds", metavar="N", help="Seconds of wall time, of all runs together.")
+    ] = None,
+    cpu_seconds: Annotated[
+        float | None, typer.Option("--cpu-seconds", metavar="N", help="Seconds of CPU time, of all runs together.")
+    ] = None,
+    runs: Annotated[int | None, typer.Option("--runs", metavar="N", help="How many runs may begin.")] = None,
+    network_requests: Annotated[
+        int | None,
+        typer.Option(
+            "--network-requests",
+            metavar="N",
+            help="How many attempts to connect (none succeeds); 0: no run begins after the first one.",
+        ),
+    ] = None,
+    label: Annotated[
+        str, typer.Option("--label", metavar="TEXT", help="What it is for, for whoever lists sessions.")
+    ] = "",
+    output: OutputOption = Output.TEXT,
+) -> Exit:
+    """Open a session: one budget for several runs, each begun with `orchestrator run --session ID`.
+
+    Standard output gets its id (with -o json: the whole session). At least one budget must be given; one that is left
+    out bounds nothing, though each run keeps its own limits. It lasts until `sessions close`, or a week without use.
+    Needs no engine.
+    """
+    from orchestrator.cli.sessions import open_session  # noqa: PLC0415
+    from orchestrator.sessions import Budget  # noqa: PLC0415
+
+    return open_session(Budget(wall_seconds, cpu_seconds, runs, network_requests), label=label, output=output)
+
+
 @sessions_app.command("list")
 @ends
 def sessions_list(
     every: Annotated[bool, typer.Option("--all", help="Also what is closed or has expired.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> Exit:
-    """List the sessions with what they have used of their budgets, used last first."""
+    """List the sessions with what they have used of their budgets and what is left, used last first."""
     from orchestrator.cli.sessions import list_sessions  # noqa: PLC0415
 
     return list_sessions(every=every, output=output)
@@ -781,7 +816,7 @@ def sessions_list(
 @sessions_app.command("show")
 @ends
 def sessions_show(session: SessionId, output: OutputOption = Output.TEXT) -> Exit:
-    """Show a session's budgets, and what was used of them."""
+    """Show a session's budgets: what was used of them, is set aside for runs under way, and is left."""
     from orchestrator.cli.sessions import show_session  # noqa: PLC0415
 
     return show_session(session, output=output)
@@ -859,7 +894,12 @@ def cleanup(
 @app.command()
 @ends
 def demo() -> Exit:
-    """Run the example skills over a vault of real text and show what happened."""
+    """Run the example skills over a vault of real text and show what happened.
+
+    Then a review and its rollback, a skill that goes into quarantine, a session that runs out, the registry, the
+    dashboard's note and the verdict on the audit trail. Vault and records are temporary. Ends with 1 unless all was as
+    it should be.
+    """
     from orchestrator.cli.demo import run_demo  # noqa: PLC0415
 
     return run_demo()

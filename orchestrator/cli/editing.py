@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orchestrator.cli.console import safe, say
 from orchestrator.errors import ReviewError, SettingsError
+from orchestrator.private import write_new
 from orchestrator.text import one_line
 from orchestrator.vault.amend import Draft
 from orchestrator.vault.descriptors import FILE, opened
@@ -28,8 +29,7 @@ def edited(drafts: Sequence[Draft], editor: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="review-") as directory:
         files = {draft.path: Path(directory) / f"{number}.txt" for number, draft in enumerate(drafts, 1)}
         for draft in drafts:
-            files[draft.path].write_bytes(draft.content or b"")
-            files[draft.path].chmod(0o600)
+            write_new(files[draft.path], draft.content or b"")
             say(safe(f"{files[draft.path].name} is {draft.path}", one_line=True))
         _open(editor, list(files.values()))
         saved = {path: _read(file) for path, file in files.items()}

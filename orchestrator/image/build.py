@@ -21,6 +21,7 @@ from orchestrator.image.recipe import Recipe, locate
 from orchestrator.image.rootfs import Progress, rootfs_archive
 from orchestrator.image.state import recall, remember
 from orchestrator.image.tree import Entry, Tree, file, read_tar, with_parents, write_tar
+from orchestrator.private import draft
 
 _DEBS = ".debs.json"  # in a cached base only: the Debian packages it was made of
 
@@ -147,9 +148,10 @@ def _base(recipe: Recipe, cache_dir: Path, progress: Progress, *, fresh: bool) -
         return _described_base(read_tar(path))
     archive = rootfs_archive(recipe, cache_dir, progress, fresh=fresh)
     tree = _make_base(read_tar(archive), recipe, cache_dir, progress)
-    with tempfile.NamedTemporaryFile(dir=cache_dir, prefix=".base-", delete=False) as out:
-        write_tar(tree, out)
-    Path(out.name).replace(path)
+    with draft(path) as made:
+        with made.open("wb") as out:
+            write_tar(tree, out)
+        made.replace(path)
     return _described_base(tree)
 
 

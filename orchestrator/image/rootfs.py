@@ -10,12 +10,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.errors import ImageError
 from orchestrator.image.recipe import Recipe
+from orchestrator.private import draft
 
 Progress = Callable[[str], None]
 
@@ -31,14 +31,10 @@ def rootfs_archive(recipe: Recipe, cache: Path, progress: Progress, *, fresh: bo
     if path.is_file() and not fresh:
         return path
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=cache, prefix=".rootfs-")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
+    with draft(path) as made:
+        with made.open("wb") as out:
             _run(_command(progress), recipe.rootfs_script, out.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        made.replace(path)
     return path
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from orchestrator import strictjson
 from orchestrator.errors import ImageError
 from orchestrator.image.model import BuiltImage
+from orchestrator.private import read_private, write_private
 
 _NAME = "image.json"
 _VERSION = 1
@@ -29,32 +28,18 @@ def remember(state_dir: Path, image: BuiltImage) -> None:
     """Write ``image.json`` (mode 0600) in one step: a reader sees the old one or the new one."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     document = {"version": _VERSION, **asdict(image)}
-    descriptor, name = tempfile.mkstemp(dir=state_dir, prefix=f".{_NAME}-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=2, sort_keys=True)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(state_dir / _NAME)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_private(state_dir / _NAME, json.dumps(document, indent=2, sort_keys=True).encode(), synced=True)
 
 
 def recall(state_dir: Path) -> BuiltImage | None:
     """The image remembered last, or None when none was. ``ImageError`` for a file that ``remember`` never writes."""
     path = state_dir / _NAME
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return _parse(read_private(path, _LIMIT))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as stream:
-        content = stream.read(_LIMIT + 1)
-    try:
-        return _parse(content)
     except ValueError as error:
         raise ImageError(f"{path} is damaged ({error})", hint="delete it and build the image again") from error
 

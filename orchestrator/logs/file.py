@@ -14,12 +14,10 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from orchestrator.errors import SettingsError
+from orchestrator.private import open_private
 from orchestrator.text import one_line
-
-_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LogFile:
@@ -62,13 +60,14 @@ class LogFile:
             self._descriptor = -1
 
     def _open(self) -> None:
-        opened = os.open(self._path, _FLAGS, 0o600)
+        """What we may open but others as well (an earlier version's, or logrotate's) is closed to them, not refused."""
+        self._descriptor = open_private(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, forbidden=0)
         try:
-            _make_private(opened)
-        except BaseException:
-            os.close(opened)
+            if stat.S_IMODE(os.fstat(self._descriptor).st_mode) != 0o600:
+                os.fchmod(self._descriptor, 0o600)
+        except OSError:
+            self.close()
             raise
-        self._descriptor = opened
 
     def _reopen(self) -> None:
         self.close()
@@ -108,11 +107,3 @@ class LogFile:
             with suppress(OSError, ValueError):
                 name = one_line(str(self._path), 500)
                 sys.stderr.write(f"the log file {name} cannot be written, lines are lost: {error.strerror}\n")
-
-
-def _make_private(descriptor: int) -> None:
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-        raise PermissionError(0, "it is not a regular file of this user")
-    if stat.S_IMODE(found.st_mode) != 0o600:
-        os.fchmod(descriptor, 0o600)

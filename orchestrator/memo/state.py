@@ -27,6 +27,7 @@ from orchestrator.errors import VaultError
 from orchestrator.manifest.model import VaultGrants
 from orchestrator.vault.changes import Identity
 from orchestrator.vault.descriptors import DIRECTORY, lstat, open_directory, opened
+from orchestrator.vault.moment import Moment
 from orchestrator.vault.root import Vault
 from orchestrator.vault.scope import parts
 
@@ -57,10 +58,7 @@ def _now(directory: Path) -> int:
     """What the file system takes for now, in nanoseconds since 1970."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened(os.open(directory, DIRECTORY)) as parent:
-        flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
-        with opened(os.open("mark", flags, 0o600, dir_fd=parent)) as file:
-            os.utime(file)
-            return os.fstat(file).st_ctime_ns
+        return Moment.now(parent).mark_ns
 
 
 class _Look:

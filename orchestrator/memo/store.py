@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import stat
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from orchestrator.private import evict, is_private, read_private, write_private
+from orchestrator.private import evict, is_private, make_directory, make_once, read_private, write_private
 
 MAX_ENTRIES: Final = 1000
 MAX_BYTES: Final = 64 * 2**20
@@ -60,9 +59,7 @@ class Store:
         if len(body) > MAX_ENTRY_BYTES:
             return False
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not is_private(self.directory.lstat(), stat.S_ISDIR, forbidden=_OTHERS):
-                return False
+            make_directory(self.directory, forbidden=_OTHERS)
             write_private(self.directory / key, self._seal(key, body) + b"\n" + body)
             evict(self.directory, max_entries=self.max_entries, max_bytes=self.max_bytes)
         except OSError as error:
@@ -90,14 +87,7 @@ class Store:
 def secret_at(path: Path) -> bytes:
     """The key of a state directory: 32 random bytes in a private file, made on first use. Raises ``OSError`` for what
     is no such file."""
-    if not os.path.lexists(path):
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        write_private(draft, secrets.token_bytes(SECRET_BYTES))
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)  # whole or not at all, and never over another process's
-        finally:
-            draft.unlink()
+    make_once(path, secrets.token_bytes(SECRET_BYTES))
     secret = read_private(path, MAX_ENTRY_BYTES + _SEAL, forbidden=_OTHERS)
     if len(secret) != SECRET_BYTES:
         raise PermissionError(f"{path} is not {SECRET_BYTES} bytes long")

@@ -52,6 +52,11 @@ class Endpoint:
         forks.watch(self)
 
     @property
+    def serving(self) -> bool:
+        """Whether it still is: not after ``close``, nor in a forked child."""
+        return not self._server.closing.is_set()
+
+    @property
     def url(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}/metrics"

@@ -12,7 +12,6 @@ old set or the new one. A directory that others may write is not believed.
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -23,7 +22,7 @@ from pathlib import Path
 from loguru import logger
 
 from orchestrator.policy.load import PolicyFiles, read_policy_files
-from orchestrator.private import is_private
+from orchestrator.private import is_private, make_directory, sync, write_new, write_private
 
 _SET = re.compile(r"set-[0-9a-f]{16}\Z")
 
@@ -64,14 +63,10 @@ def read_accepted(state_dir: Path) -> AcceptedSet | None:
 def write_accepted(state_dir: Path, files: PolicyFiles, digest: str) -> None:
     """Make ``files`` the accepted set. Raises OSError; then the old set is still the accepted one."""
     home = marker_path(state_dir).parent
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not is_private(home.lstat(), stat.S_ISDIR):
-        raise PermissionError(f"{home} can be written by others")
+    make_directory(home)
     name = f"set-{secrets.token_hex(8)}"
     _write_set(home / name, files)
-    _write(home / f"{name}.json", json.dumps({"digest": digest, "files": name}).encode())
-    (home / f"{name}.json").replace(marker_path(state_dir))
-    _sync_directory(home)
+    write_private(marker_path(state_dir), json.dumps({"digest": digest, "files": name}).encode(), synced=True)
     _remove_others(home, name)
 
 
@@ -80,27 +75,11 @@ def _write_set(directory: Path, files: PolicyFiles) -> None:
     directory.mkdir(mode=0o700)
     profiles.mkdir(mode=0o700)
     for level, content in files.levels.items():
-        _write(directory / f"{level}.toml", content)
+        write_new(directory / f"{level}.toml", content, synced=True)
     for name, content in files.profiles.items():
-        _write(profiles / name, content)
-    _sync_directory(profiles)
-    _sync_directory(directory)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        write_new(profiles / name, content, synced=True)
+    sync(profiles)
+    sync(directory)
 
 
 def _remove_others(home: Path, name: str) -> None:

@@ -4,5 +4,16 @@ from orchestrator.pool.contract import Maker, PoolSettings, Sandbox, SpecCeiling
 from orchestrator.pool.lease import Lease
 from orchestrator.pool.pools import WarmPools
 from orchestrator.pool.stats import PoolStats, SpecStats
+from orchestrator.pool.troubles import Trouble
 
-__all__ = ["Lease", "Maker", "PoolSettings", "PoolStats", "Sandbox", "SpecCeilings", "SpecStats", "WarmPools"]
+__all__ = [
+    "Lease",
+    "Maker",
+    "PoolSettings",
+    "PoolStats",
+    "Sandbox",
+    "SpecCeilings",
+    "SpecStats",
+    "Trouble",
+    "WarmPools",
+]

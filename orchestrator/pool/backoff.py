@@ -26,7 +26,7 @@ class Backoff:
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
-        self._noted_at = 0.0
+        self._first_at = self._noted_at = 0.0
         self.rounds = 0  # consecutive rounds of failure; 0 is healthy
         self.retry_at = 0.0
 
@@ -34,9 +34,16 @@ class Backoff:
         if self.rounds and began <= self._noted_at:
             return
         nominal = min(delays.longest, delays.first * 2.0 ** min(self.rounds, 30))
+        if not self.rounds:
+            self._first_at = now
         self.rounds += 1
         self._noted_at = now
         self.retry_at = now + nominal * (0.5 + 0.5 * self._jitter())
+
+    @property
+    def lasted(self) -> float:
+        """Seconds from the first failure to the last one noted, of the present row of failures."""
+        return self._noted_at - self._first_at if self.rounds else 0.0
 
     def reset(self) -> None:
         self.rounds = 0

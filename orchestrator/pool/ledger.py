@@ -38,6 +38,8 @@ class Ledger:
         self._numbers = itertools.count(1)
         self._to_remove: list[Member] = []
         self.leased: set[Member] = set()
+        self.unremoved: dict[Member, float] = {}  # those whose removal failed, and when it did first
+        self.removal_error = ""  # why, the last time
         self.forgotten = Counters()  # the totals of specs whose books are gone
         self.engine = Backoff(jitter)
         self.engine_error: BaseException | None = None
@@ -132,6 +134,7 @@ class Ledger:
             pool.idle.clear()
         self._pools.clear()
         self.leased.clear()
+        self.unremoved.clear()
         self._to_remove.clear()
 
     # callers
@@ -277,6 +280,7 @@ class Ledger:
         """Removed, or never begun."""
         if member.state is State.REMOVING:
             member.pool.counters.removed_total += 1
+        self.unremoved.pop(member, None)
         member.move(State.GONE)
 
     def forget(self, now: float) -> None:
@@ -285,10 +289,12 @@ class Ledger:
             self.forgotten.add(pool.counters)
             del self._pools[pool.spec]
 
-    def removal_failed(self, member: Member, error: BaseException) -> None:
+    def removal_failed(self, member: Member, error: BaseException, now: float) -> None:
         member.attempts += 1
         member.pool.counters.remove_failures_total += 1
+        self.unremoved.setdefault(member, now)
         self._note(error)
+        self.removal_error = self.last_error
 
     # failures
 
@@ -326,6 +332,8 @@ class Ledger:
             self._tell(pool, error)
 
     def _engine_answers(self) -> None:
+        if self.engine.rounds:
+            self.unremoved.clear()  # removals failed with it: what fails from now on has a reason of its own
         self.engine.reset()
         self.engine_error = None
 

@@ -32,12 +32,17 @@ from orchestrator.pool.ledger import Ledger
 from orchestrator.pool.members import Member, State
 from orchestrator.pool.report import report
 from orchestrator.pool.stats import PoolStats
+from orchestrator.pool.troubles import Trouble, Troubles
 from orchestrator.pool.waiter import Waiter, renewed
 from orchestrator.pool.workers import Crew, Ticker
 from orchestrator.sandbox.spec import SandboxSpec
 
 CLOSED = "the pool is closed"
 FORKED = "this process was forked from the one that owns the pool; make a pool of its own here"
+
+
+def _nobody(trouble: Trouble) -> None:
+    pass
 
 
 class WarmPools(Generic[S]):
@@ -60,6 +65,8 @@ class WarmPools(Generic[S]):
         self._refusal = ""  # why nothing is leased any more; "" while open
         self._ended = False
         self._ledger = Ledger(self._settings)
+        self._troubles = Troubles()
+        self.tell: Callable[[Trouble], None] = _nobody  # on the ticker, without the lock; must neither wait nor raise
         self._repeats: list[tuple[float, int, Member]] = []  # heap: when to try a failed removal again
         self._order = itertools.count()
         self._next_check = clock() + self._settings.check_seconds
@@ -334,7 +341,7 @@ class WarmPools(Generic[S]):
         except BaseException as error:  # noqa: BLE001 - a removal is repeated until it succeeds, whatever happened
             logger.warning("removing a sandbox failed and will be repeated: {!r}", error)
             with self._lock:
-                self._ledger.removal_failed(member, error)
+                self._ledger.removal_failed(member, error, self._clock())
                 heapq.heappush(self._repeats, (self._repeat_at(member), next(self._order), member))
                 self._notify()
             self._ticker.ring()
@@ -361,12 +368,19 @@ class WarmPools(Generic[S]):
             self._ledger.expire(now)
             self._ledger.forget(now)
             self._act()
+            changes = self._troubles.changes(self._ledger, self._settings, now)
+        for trouble in changes:
+            self._told(trouble)
         if now >= self._next_check:
             self._next_check = now + self._settings.check_seconds
             self._check_idle()
         with self._lock:
             due = [self._next_check, self._ledger.next_retry(now), self._repeats[0][0] if self._repeats else None]
         return max(0.0, min(time for time in due if time is not None) - self._clock())
+
+    def _told(self, trouble: Trouble) -> None:
+        logger.log("INFO" if trouble.over else "ERROR", "the pool: {}", trouble.message)
+        self.tell(trouble)
 
     def _check_idle(self) -> None:
         """Ask each idle sandbox once. It is taken out for that, so nobody can lease it meanwhile."""

@@ -8,6 +8,8 @@ once. It holds facts about content (paths, hashes, modes), never the content its
     store.py       ``Records``: change sets, reviews, snapshots; one transaction per method
     database.py    ``Database``: connections, transactions, the schema's version, what errors mean
     sqlite.py      what is special about SQLite: the file, its locks, its errors
+    writer.py      the one connection that writes to it, and the sync of its log
+    direct.py      statements that are too frequent for SQLAlchemy's way
     postgresql.py  what is special about PostgreSQL: the server, one writer at a time, its errors
     values.py      what JSON columns take
     versions.py    the schema's version, and how a new database gets its tables

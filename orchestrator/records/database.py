@@ -48,7 +48,6 @@ class Backend(Protocol):
     name: str  # "the records ...", for messages
     restore_hint: str
     reader: Engine  # its transactions read
-    writer: Engine  # its transactions exclude each other
 
     @property
     def dialect(self) -> Literal["sqlite", "postgresql"]: ...
@@ -57,6 +56,10 @@ class Backend(Protocol):
     def open(self) -> None: ...
     def settle(self) -> None: ...
     def check(self) -> None: ...
+    def writing(self, *, synced: bool) -> AbstractContextManager[Connection]: ...
+    def sync(self) -> None: ...
+    def close(self) -> None: ...
+    def after_fork_in_child(self) -> None: ...
     def upgrading(self) -> AbstractContextManager[Connection]: ...
     def backup(self, suffix: str) -> Path | None: ...
     def size_bytes(self) -> int: ...
@@ -128,12 +131,12 @@ class Database:
     def close(self) -> None:
         """Idempotent. Calls under way in other threads finish."""
         self._closed = True
-        self._backend.reader.dispose()  # the writer shares its pool
+        self._backend.close()
 
     def after_fork_in_child(self) -> None:
         """Connections are not to be used, nor closed, on the other side of a fork."""
         self._writes = threading.local()
-        self._backend.reader.dispose(close=False)
+        self._backend.after_fork_in_child()
 
     def __enter__(self) -> Self:
         return self
@@ -143,30 +146,42 @@ class Database:
 
     # --- transactions ----------------------------------------------------------------------------------------------
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """A transaction that sees what was committed when it began, and may not write."""
-        return self._transaction(self._backend.reader)
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction beside which nobody else writes. Committed at the end; undone after any exception."""
-        if getattr(self._writes, "here", False):
-            raise RuntimeError("this thread is writing already: pass its connection on")
-        self._writes.here = True
-        try:
-            with self._transaction(self._backend.writer) as connection:
-                yield connection
-        finally:
-            self._writes.here = False
-
-    @contextmanager
-    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         self._require_open()
         with self._translated() as stage:
             self._backend.check()
-            with engine.begin() as connection:
+            with self._backend.reader.begin() as connection:
                 yield connection
                 stage.committing = True
+
+    @contextmanager
+    def writing(self, *, synced: bool = True) -> Iterator[Connection]:
+        """A transaction beside which nobody else writes. Committed at the end; undone after any exception.
+
+        ``synced`` False: what it wrote survives this process at once, and a power cut from the next ``sync`` or other
+        ``writing`` on. (A server always syncs.)
+        """
+        if getattr(self._writes, "here", False):
+            raise RuntimeError("this thread is writing already: pass its connection on")
+        self._require_open()
+        self._writes.here = True
+        try:
+            with self._translated() as stage:
+                self._backend.check()
+                with self._backend.writing(synced=synced) as connection:
+                    yield connection
+                    stage.committing = True
+        finally:
+            self._writes.here = False
+
+    def sync(self) -> None:
+        """What is committed by now is on the disk. After a ``RecordsError`` nobody knows what is: a second call that
+        returns proves nothing."""
+        self._require_open()
+        with self._translated():
+            self._backend.sync()
 
     @contextmanager
     def _translated(self) -> Iterator[_Stage]:

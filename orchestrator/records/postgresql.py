@@ -6,7 +6,7 @@ The URL may hold a password: it is in no message, no log and no ``repr``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Literal
 
 from pydantic import SecretStr
@@ -78,7 +78,7 @@ class PostgresServer:
         self._busy_seconds = busy_seconds
         engine = self._engine(url, pool_size=2, max_overflow=-1, pool_pre_ping=True)
         self.reader: Engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self.writer: Engine = engine.execution_options(**{_WRITES: True})
+        self._writer: Engine = engine.execution_options(**{_WRITES: True})
 
     def _engine(self, url: URL, **pool: Any) -> Engine:
         arguments = {key: value for key, value in _CONNECTING.items() if key not in url.query}
@@ -112,10 +112,24 @@ class PostgresServer:
     def check(self) -> None:
         pass
 
+    def writing(self, *, synced: bool) -> AbstractContextManager[Connection]:
+        """Every commit is the server's, which syncs it as it is configured to."""
+        del synced
+        return self._writer.begin()
+
+    def sync(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.reader.dispose()  # the writer shares its pool
+
+    def after_fork_in_child(self) -> None:
+        self.reader.dispose(close=False)
+
     @contextmanager
     def upgrading(self) -> Iterator[Connection]:
         """One transaction that changes the schema, while nobody else writes."""
-        with self.writer.begin() as connection:
+        with self._writer.begin() as connection:
             yield connection
 
     def backup(self, suffix: str) -> None:
@@ -127,7 +141,7 @@ class PostgresServer:
             return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
     def vacuum(self) -> None:
-        with self.writer.execution_options(**{_WRITES: False}, isolation_level="AUTOCOMMIT").connect() as connection:
+        with self._writer.execution_options(**{_WRITES: False}, isolation_level="AUTOCOMMIT").connect() as connection:
             for table in METADATA.tables:  # what else is there is not ours to vacuum
                 connection.exec_driver_sql(f"VACUUM ANALYZE {connection.dialect.identifier_preparer.quote(table)}")
 

@@ -6,7 +6,6 @@ How the file is made, so that nobody sees half of it; how connections to it are 
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -17,9 +16,12 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
+from orchestrator.private import draft, sync
+from orchestrator.records.direct import driver_of
 from orchestrator.records.errors import RecordsError
 from orchestrator.records.values import as_json
 from orchestrator.records.versions import make
+from orchestrator.records.writer import Busy, Writer
 
 _BEGIN: Final = "sqlite_begin"  # our execution option: the statement that begins a transaction
 
@@ -59,7 +61,8 @@ class SqliteFile:
         self._file: tuple[int, int] | None = None  # once it is known to be ours
         self.reader: Engine = _engine(self.path, busy_seconds)
         # The write lock is taken at once: a transaction that read first could not wait for it any more.
-        self.writer: Engine = self.reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        immediate = self.reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._writer = Writer(immediate, self.path, busy_seconds)
 
     def open(self) -> None:
         """Create the file (mode 0600) if there is none; its directory must exist."""
@@ -81,6 +84,25 @@ class SqliteFile:
             raise RecordsError(f"{self.name} were replaced by another file", hint="start again to use it")
 
     @contextmanager
+    def writing(self, *, synced: bool) -> Iterator[Connection]:
+        try:
+            with self._writer.transaction(synced=synced) as connection:
+                yield connection
+        except Busy:
+            raise self._meant(_IN_USE) from None
+
+    def sync(self) -> None:
+        self._writer.sync()
+
+    def close(self) -> None:
+        self._writer.close()
+        self.reader.dispose()  # the writer shares its pool
+
+    def after_fork_in_child(self) -> None:
+        self._writer.after_fork_in_child()
+        self.reader.dispose(close=False)
+
+    @contextmanager
     def upgrading(self) -> Iterator[Connection]:
         """One transaction that changes the schema. Foreign keys are not enforced in it, for replacing a table would
         delete what refers to it; they are checked at the end."""
@@ -94,15 +116,12 @@ class SqliteFile:
     def backup(self, suffix: str) -> Path:
         """A copy (0600) beside the file, in the place of an earlier one; what is committed now is in it."""
         target = self.path.with_name(f"{self.path.name}.{suffix}")
-        fresh = _empty(self.path)
-        try:
+        with draft(self.path) as fresh:
             with closing(sqlite3.connect(_uri(self.path), uri=True, timeout=self._busy_seconds)) as source:
                 source.execute("VACUUM INTO ?", (os.fspath(fresh),))  # takes an empty file, and keeps its mode
-            _sync(fresh)
+            sync(fresh)
             fresh.replace(target)
-        finally:
-            fresh.unlink(missing_ok=True)
-        _sync(self.path.parent)
+        sync(self.path.parent)
         return target
 
     def size_bytes(self) -> int:
@@ -125,8 +144,11 @@ class SqliteFile:
         cause = getattr(error, "orig", error)
         code = getattr(cause, "sqlite_errorcode", None)  # absent where the module itself refuses, before SQLite does
         if code is not None and (known := _MEANINGS.get(code & 0xFF)):  # an extended code's low byte is its family
-            return RecordsError(f"{self.name} {known[0]}", hint=known[1])
+            return self._meant(known)
         return RecordsError(f"{self.name} cannot be used: {cause}")
+
+    def _meant(self, known: tuple[str, str]) -> RecordsError:
+        return RecordsError(f"{self.name} {known[0]}", hint=known[1])
 
 
 def _engine(path: Path, busy_seconds: float, *pragmas: str, pooled: bool = True) -> Engine:
@@ -163,7 +185,7 @@ def _uri(path: Path) -> str:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    driver_of(connection).execute(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
 def _create(path: Path, busy_seconds: float) -> None:
@@ -171,30 +193,13 @@ def _create(path: Path, busy_seconds: float) -> None:
 
     Should another process have been faster, its database stays.
     """
-    fresh = _empty(path)
-    try:
+    with draft(path) as fresh:
         engine = _engine(fresh, busy_seconds, "PRAGMA journal_mode = WAL", pooled=False)  # is kept in the file
         with engine.begin() as connection:
             make(connection)
         with suppress(FileExistsError):
             path.hardlink_to(fresh)
-    finally:
-        fresh.unlink()
-    _sync(path.parent)
-
-
-def _empty(path: Path) -> Path:
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-    return fresh
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)
 
 
 def _require_regular(path: Path) -> None:

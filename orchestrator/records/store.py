@@ -1,11 +1,12 @@
-"""``Records``: what runs changed in vaults, reviews and snapshots. Each method is one transaction."""
+"""``Records``: what runs changed in vaults, reviews and snapshots. Each method is one transaction,
+but for those that say otherwise."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Update, false, func, or_, select
 
@@ -33,6 +34,9 @@ from orchestrator.records.tables import (
     SNAPSHOT_ENTRIES,
     SNAPSHOTS,
 )
+
+_FORGOTTEN_AT_ONCE: Final = 500  # change sets or reviews in one transaction, some 30 ms
+_REST_SECONDS: Final = 0.05  # between two, for whoever waits for the lock
 
 
 class Records:
@@ -102,12 +106,25 @@ class Records:
         with self._database.writing() as connection:
             connection.execute(CHANGE_SETS.delete().where(CHANGE_SETS.c.run_id == run_id))
 
-    def forget_older(self, than: float) -> None:
-        """Change sets made before ``than`` (Unix seconds), but none that is held; reviews decided before."""
-        old = (CHANGE_SETS.c.created_at < than) & (CHANGE_SETS.c.state != "held")
-        with self._database.writing() as connection:
-            connection.execute(CHANGE_SETS.delete().where(old))
-            connection.execute(REVIEWS.delete().where(REVIEWS.c.state != "pending", REVIEWS.c.decided_at < than))
+    def forget_older(self, than: float, *, rest: Callable[[float], bool] = lambda seconds: False) -> None:
+        """Change sets made before ``than`` (Unix seconds), but none that is held; reviews decided before.
+
+        Many transactions, so that nobody has to wait long for the lock. ``rest`` is called between them with the
+        seconds to wait; True: the next call does what is left."""
+        sets, reviews = CHANGE_SETS.c, REVIEWS.c
+        old = select(sets.run_id).where(sets.created_at < than, sets.state != "held").limit(_FORGOTTEN_AT_ONCE)
+        decided = select(reviews.id).where(reviews.state != "pending", reviews.decided_at < than)
+        for delete in (
+            CHANGE_SETS.delete().where(sets.run_id.in_(old)),
+            REVIEWS.delete().where(reviews.id.in_(decided.limit(_FORGOTTEN_AT_ONCE))),
+        ):
+            while True:
+                with self._database.writing() as connection:
+                    gone = connection.execute(delete).rowcount
+                if gone < _FORGOTTEN_AT_ONCE:
+                    break
+                if rest(_REST_SECONDS):
+                    return
 
     def due(self, name: str, *, at: float, every_seconds: float) -> bool:
         """Whether ``name`` was not due in the time before ``at`` (Unix seconds): of several callers one gets True. A

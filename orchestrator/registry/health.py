@@ -14,7 +14,7 @@ conflict ran well.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Literal
 
 from orchestrator.registry.statistics import began
@@ -75,7 +75,7 @@ class Health:
         return len(self.window) - len(self.window.rstrip("fv"))
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Health:

@@ -8,6 +8,7 @@ wall against that: another name starts anew.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from orchestrator.manifest.model import SkillManifest
+from orchestrator.records.direct import Direct
 from orchestrator.records.tables import SKILL_EVENTS, SKILL_STANDINGS, SKILLS
 from orchestrator.registry import health as states
 from orchestrator.registry.health import Health
@@ -34,14 +36,13 @@ _REGISTERED: Final = select(SKILLS.c.digest, SKILLS.c.disabled, SKILLS.c.reason)
     SKILLS.c.name == bindparam("a"), SKILLS.c.version == bindparam("b")
 )
 _HEALTH: Final = select(_S.health).where(*_KEY, _S.condition == "quarantined")
-_STANDING: Final = select(SKILL_STANDINGS).where(*_KEY)
-_UPDATE: Final = (
-    SKILL_STANDINGS.update()
-    .where(*_KEY)
-    .values(
-        condition=bindparam("d"), health=bindparam("e"), statistics=bindparam("f"), updated_at=bindparam("g")
-    )
-)  # fmt: skip
+_STANDING: Final = Direct(
+    "SELECT health, statistics FROM skill_standings WHERE name = ? AND version = ? AND code_sha256 = ?"
+)
+_UPDATE: Final = Direct(
+    "UPDATE skill_standings SET condition = ?, health = ?, statistics = ?, updated_at = ?"
+    " WHERE name = ? AND version = ? AND code_sha256 = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +95,18 @@ def record(
 
     A run that was denied before it began makes no standing: whoever asks for a thousand names leaves nothing.
     """
-    key = _key(skill)
-    found = connection.execute(_STANDING, key).one_or_none()
+    key = skill.name, skill.version, skill.code_digest
+    found = _STANDING(connection, *key).fetchone()
     outcome = states.outcome_of(result, shortened=shortened)
     if found is None and not outcome and not began(result):
         return None
-    before = Standing(skill.name, skill.version, skill.code_digest) if found is None else standing_of(found)
+    before = Standing(*key) if found is None else Standing(*key, _health_in(found[0]), _statistics_in(found[1]))
     health = states.after(before.health, outcome, run_id=result.run_id, at=at)
     if _begins(before, health) and not _is_registered(connection, skill):
         health = states.after(before.health, outcome, run_id=result.run_id, at=at, quarantine=False)
     statistics = before.statistics.add(result, at)
     if found is not None:
-        values = {"d": health.condition, "e": _text(health), "f": _text(statistics), "g": at}
-        connection.execute(_UPDATE, key | values)
+        _UPDATE(connection, health.condition, _text(health), _text(statistics), at, *key)
     else:
         _insert(connection, Standing(before.name, before.version, before.code_sha256, health, statistics), at)
     _tell(connection, before, health, result.run_id, at)
@@ -153,8 +153,16 @@ def put_event(
 
 
 def standing_of(row: Row[Any]) -> Standing:
-    health, statistics = Health.from_json(json.loads(row.health)), Statistics.from_json(json.loads(row.statistics))
-    return Standing(row.name, row.version, row.code_sha256, health, statistics)
+    return Standing(row.name, row.version, row.code_sha256, _health_in(row.health), _statistics_in(row.statistics))
+
+
+@functools.lru_cache(maxsize=64)  # most skills' health stays as it is from run to run
+def _health_in(text: str) -> Health:
+    return Health.from_json(json.loads(text))
+
+
+def _statistics_in(text: str) -> Statistics:
+    return Statistics.from_json(json.loads(text))
 
 
 def _key(skill: SkillManifest) -> dict[str, Any]:

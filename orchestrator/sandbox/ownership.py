@@ -12,12 +12,16 @@ import fcntl
 import os
 import re
 import secrets
+import stat
+import time
 from pathlib import Path
 from typing import Final
 
 from orchestrator.errors import SettingsError
+from orchestrator.private import is_private, make_once
 
 _ID: Final = re.compile(r"[0-9a-f]{16}")
+_TRIES: Final = 1000  # a second
 
 
 def private_directory(path: Path) -> Path:
@@ -29,7 +33,7 @@ def private_directory(path: Path) -> Path:
         raise SettingsError(
             f"{path} cannot be used: {error.strerror}", hint="set state_dir to another place"
         ) from error
-    if path.is_symlink() or not path.is_dir() or status.st_uid != os.geteuid():
+    if not is_private(status, stat.S_ISDIR, forbidden=0):
         raise SettingsError(f"{path} must be a directory of our own, not a link", hint="set state_dir to another place")
     if status.st_mode & 0o077:
         path.chmod(0o700)
@@ -39,13 +43,7 @@ def private_directory(path: Path) -> Path:
 def state_id(state_dir: Path) -> str:
     """The random name of this state directory, made on first use."""
     file = private_directory(state_dir) / "id"
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(secrets.token_hex(8))
+    make_once(file, secrets.token_hex(8).encode())
     found = file.read_text("ascii").strip()
     if not _ID.fullmatch(found):
         raise SettingsError(f"{file} is damaged", hint=f"remove {file} while no orchestrator runs on this state_dir")
@@ -66,6 +64,16 @@ def _lock(path: Path) -> int | None:
     return descriptor
 
 
+def _claimed(path: Path) -> int:
+    """The lock on a new claim. Whoever sweeps at this very moment may hold it for an instant, to see whether it is
+    dead, or even remove the file: without the lock its sandboxes would be taken for a dead one's."""
+    for _ in range(_TRIES):
+        if (descriptor := _lock(path)) is not None:
+            return descriptor
+        time.sleep(0.001)
+    raise SettingsError(f"{path} cannot be locked", hint="keep state_dir on a local file system")
+
+
 class Instance:
     """This process's claim. Hold it until every container of it is gone."""
 
@@ -73,7 +81,7 @@ class Instance:
         self.state_id = state_id(state_dir)
         self._directory = private_directory(state_dir / "instances")
         self.id = secrets.token_hex(8)
-        self._descriptor = _lock(self._path(self.id))
+        self._descriptor: int | None = _claimed(self._path(self.id))
 
     def _path(self, instance_id: str) -> Path:
         return self._directory / instance_id

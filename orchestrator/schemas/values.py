@@ -22,6 +22,18 @@ def pointer(*parts: str | int, base: str = "") -> str:
     return base + "".join("/" + one_line(str(p), 200).replace("~", "~0").replace("/", "~1") for p in parts)
 
 
+_Path = str | tuple["_Path", str | int]
+"""A pointer, or a name below a path: hardly any is ever shown, so none is written out before."""
+
+
+def _shown(path: _Path) -> str:
+    names: list[str | int] = []
+    while not isinstance(path, str):
+        path, name = path
+        names.append(name)
+    return pointer(*reversed(names), base=path)
+
+
 class _Refused(Exception):  # noqa: N818 - ends a copy that went over a bound
     pass
 
@@ -35,12 +47,12 @@ class _Copier:
         self._nodes = max_nodes
         self._characters = max_characters
 
-    def _report(self, where: str, message: str, expected: str = "") -> None:
-        self.problems.append(Problem(where, message, expected))
+    def _report(self, where: _Path, message: str, expected: str = "") -> None:
+        self.problems.append(Problem(_shown(where), message, expected))
         if len(self.problems) >= MAX_PROBLEMS:
             raise _Refused
 
-    def copy(self, value: Any, where: str, depth: int) -> Any:
+    def copy(self, value: Any, where: _Path, depth: int) -> Any:
         self._nodes -= 1
         if self._nodes < 0:
             self._report(where, "too many values in one document", "fewer values")
@@ -54,12 +66,12 @@ class _Copier:
             return self._integer(value, where)
         if isinstance(value, float):
             return self._real(value, where)
-        if isinstance(value, Mapping | list | tuple):
+        if kind is dict or isinstance(value, Mapping | list | tuple):
             return self._container(value, where, depth + 1)
         self._report(where, f"is a Python {kind.__name__}", _JSON)
         return None
 
-    def _text(self, value: str, where: str) -> str:
+    def _text(self, value: str, where: _Path) -> str:
         self._characters -= len(value)
         if self._characters < 0:
             self._report(where, "the document is too large", "less text")
@@ -71,33 +83,33 @@ class _Copier:
                 self._report(where, "holds a lone surrogate, which is no character", "text that encodes as UTF-8")
         return value if type(value) is str else str.__str__(value)
 
-    def _integer(self, value: int, where: str) -> int:
+    def _integer(self, value: int, where: _Path) -> int:
         if not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
             self._report(where, "is too large", f"an integer of at most {MAX_INTEGER_DIGITS} digits")
             return 0
         return value if type(value) is int else int.__int__(value)
 
-    def _real(self, value: float, where: str) -> float:
+    def _real(self, value: float, where: _Path) -> float:
         if not math.isfinite(value):
             self._report(where, f"is {float.__repr__(value)}, which JSON does not have", "a finite number")
         return value if type(value) is float else float.__float__(value)
 
-    def _container(self, value: Any, where: str, depth: int) -> Any:
+    def _container(self, value: Any, where: _Path, depth: int) -> Any:
         if depth > self._max_depth:
             self._report(where, f"is nested deeper than {self._max_depth} levels (or holds itself)", "less nesting")
             raise _Refused
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             return self._object(value, where, depth)
-        return [self.copy(item, f"{where}/{index}", depth) for index, item in enumerate(tuple(value))]
+        return [self.copy(item, (where, index), depth) for index, item in enumerate(tuple(value))]
 
-    def _object(self, value: Mapping[Any, Any], where: str, depth: int) -> dict[str, Any]:
+    def _object(self, value: Mapping[Any, Any], where: _Path, depth: int) -> dict[str, Any]:
         copied: dict[str, Any] = {}
         for key, item in tuple(value.items()):
             if not isinstance(key, str):
                 self._report(where, f"has a key that is a Python {type(key).__name__}", "string keys")
                 continue
             name = self._text(key, where)
-            copied[name] = self.copy(item, pointer(name, base=where), depth)
+            copied[name] = self.copy(item, (where, name), depth)
         return copied
 
 

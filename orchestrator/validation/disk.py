@@ -22,7 +22,7 @@ from typing import Final
 
 from loguru import logger
 
-from orchestrator.private import evict, is_private, read_private, write_private
+from orchestrator.private import evict, is_private, make_directory, read_private, write_private
 from orchestrator.validation.inspection import Inspection, Malformed, decode, encode
 
 MAX_ENTRIES: Final = 1000
@@ -64,9 +64,7 @@ class DiskCache:
         if len(body) > MAX_ENTRY_BYTES:
             return
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not is_private(self.directory.lstat(), stat.S_ISDIR):
-                return
+            make_directory(self.directory)
             write_private(self._path(inspection.code_digest), _sealed(body))
             evict(self.directory, max_entries=self.max_entries, max_bytes=self.max_bytes)
         except OSError as error:

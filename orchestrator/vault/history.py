@@ -299,11 +299,11 @@ class History:
         vault = hashlib.sha256(os.fsencode(self.vault.root)).hexdigest()[:32]
         return self.records.due(f"pruned/{vault}", at=time.time(), every_seconds=86400)
 
-    def prune(self, *, keep_days: float, keep_bytes: int) -> int:
+    def prune(self, *, keep_days: float, keep_bytes: int, rest: Callable[[float], bool] = lambda seconds: False) -> int:
         """Forget change sets and decided reviews older than ``keep_days``, then the oldest sets until at most
-        ``keep_bytes`` are kept. What is held or waits stays. How many bytes went."""
+        ``keep_bytes`` are kept. What is held or waits stays. How many bytes went. ``rest``: see ``forget_older``."""
         self.finished()
-        self.records.forget_older(time.time() - keep_days * 86400)
+        self.records.forget_older(time.time() - keep_days * 86400, rest=rest)
         freed = self.objects.prune(self.records.referenced())
         while self.objects.size_bytes() > keep_bytes and (oldest := self.records.prunable(time.time())[:10]):
             for stored in oldest:

@@ -5,7 +5,7 @@ a person, or nothing. The stages are modules of their own: ``collect``, ``check`
 from __future__ import annotations
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import VaultError
@@ -36,7 +36,8 @@ class Terms:
     """On what terms a run's changes land. ``review``: rules that may make them wait; ``warnings``: what the policy let
     pass with a warning, which some of them ask about. ``commit`` False: a dry run.
     ``hold_conflicts``: keep a set that met a conflict, for a person to decide. ``history`` None: nothing is remembered
-    (and then nothing can be held). ``judge``: looks at what was written, and may change or refuse it."""
+    (and then nothing can be held). ``judge``: looks at what was written, and may change or refuse it. ``settled``
+    returns once the run's begin is on record for good, and raises where it cannot be: then nothing lands."""
 
     grants: VaultGrants
     forbidden: Sequence[str] = ()
@@ -47,6 +48,7 @@ class Terms:
     history: History | None = None
     facts: RunFacts = field(default_factory=lambda: RunFacts("", ""))
     judge: Judge | None = None
+    settled: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def _decide(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
 
 
 def _commit(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
+    terms.settled()
     try:
         if terms.history is None:
             return Landed(commit(vault, changes))

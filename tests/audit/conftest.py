@@ -55,8 +55,10 @@ class Archive:
         opened = trail or self.trail()
         for number in range(first, first + runs):
             run_id = f"{number:016x}"
-            opened.intent(run_id, skill_of(), {"x": number}, allowed(), principal="anna", image_id="sha256:1")
-            opened.outcome(result_of(run_id, output=number))
+            opened.settled(
+                opened.intent(run_id, skill_of(), {"x": number}, allowed(), principal="anna", image_id="sha256:1")
+            )
+            opened.settled(opened.outcome(result_of(run_id, output=number)))  # so each has an anchor of its own
         if trail is None:
             opened.close()
 

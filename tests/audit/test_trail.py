@@ -331,9 +331,9 @@ def test_a_retired_key_seals_nothing(archive: Archive) -> None:
 
 def test_no_anchor_no_run(archive: Archive) -> None:
     with archive.trail() as trail:
-        intend(trail, "r1")
+        trail.settled(intend(trail, "r1"))
         archive.anchors.path.chmod(0o644)
-        intend(trail, "r2")  # was written before anybody could know
+        trail.settled(intend(trail, "r2"))  # was written before anybody could know
         with pytest.raises(RecordsError, match="anchor"):
             intend(trail, "r3")
         trail.outcome(result_of("r1"))  # what has run is still recorded

@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from orchestrator import Orchestrator
 from orchestrator.cli import demo_books
 from orchestrator.cli.app import app
 from orchestrator.image.model import BuiltImage
 from orchestrator.sandbox.docker_engine import DockerEngine
 from orchestrator.sandbox.options import LABEL, LABEL_INSTANCE, LABEL_STATE
 from orchestrator.sandbox.ownership import state_id
-from tests.conftest import MakeSettings, MakeVault
+from tests.conftest import MakeVault
 
 HOSTILE = "\x1b]52;c;QUFB\x07\x1b[2J\x9b\u202e[bold]b[/bold][link=http://e.x]c[/link]"
 
@@ -199,9 +198,8 @@ def test_the_demo_leaves_the_users_records_alone(environment: dict[str, str], tm
     assert not told.exists()
 
 
-def test_a_run_on_the_budget_of_a_session(call: Any, skill: Any, make_settings: MakeSettings) -> None:
-    with Orchestrator(make_settings()) as orchestrator:
-        session = orchestrator.session(runs=1, label="of the test").id
+def test_a_run_on_the_budget_of_a_session(call: Any, skill: Any) -> None:
+    session = call("sessions", "open", "--runs", "1", "--label", "of the test").stdout.strip()
     manifest = skill("def main():\n    return 1\n")
     assert call("run", manifest, "--session", session).exit_code == 0
     refused = call("run", manifest, "--session", session)

@@ -35,8 +35,8 @@ class Desk:
         self.root, self.state = root, root / "state"
         self.state.mkdir(mode=0o700)
 
-    def call(self, *arguments: str) -> Result:
-        env = {"DOCKER_HOST": NOWHERE, "ORCHESTRATOR_STATE_DIR": str(self.state), "COLUMNS": "250"}
+    def call(self, *arguments: str, columns: int = 250) -> Result:
+        env = {"DOCKER_HOST": NOWHERE, "ORCHESTRATOR_STATE_DIR": str(self.state), "COLUMNS": str(columns)}
         return CliRunner().invoke(app, list(arguments), env=env)
 
     def text(self, *arguments: str) -> str:
@@ -160,13 +160,77 @@ def test_sessions(desk: Desk) -> None:
         sessions.reserve(id, "run", Limits(wall_seconds=60))
         sessions.settle(id, "run", Spent(12.5, 3.0, 1))
     table = desk.text("sessions", "list")
-    assert all(word in table for word in (id, "open", "1 of 50", "12.5 of 300 s", "3.0 s", "nightly"))
+    assert all(word in table for word in (id, "open", "1 of 50, 49 left", "12.5 of 300 s, 287.5 s left", "nightly"))
+    assert "3.0 s  " in table, "where there is no budget nothing is left of it"
     document = desk.json("sessions", "show", id)
     assert document["left"] == {"wall_seconds": 287.5, "cpu_seconds": None, "runs": 49, "network_requests": None}
-    assert "closed" in desk.text("sessions", "close", id)
+    closed = desk.text("sessions", "close", id)
+    assert "closed" in closed
+    assert "12.5 of 300 s" in closed
+    assert "left" not in closed, "of what is closed nothing can be had"
+    assert "expires" not in closed
     assert desk.json("sessions", "list") == []
     assert [each["condition"] for each in desk.json("sessions", "list", "--all")] == ["closed"]
     assert desk.call("sessions", "show", "unknown").exit_code == 2
+
+
+def test_a_session_is_opened_and_used_and_what_is_left_is_told(desk: Desk) -> None:
+    budgets = ("--wall-seconds", "1234567.5", "--cpu-seconds", "60", "--runs", "3", "--network-requests", "0")
+    opened = desk.call("sessions", "open", *budgets, "--label", HOSTILE)
+    assert opened.exit_code == 0, opened.output
+    [id] = opened.stdout.splitlines()
+    assert f"orchestrator run --session {id}" in opened.stderr
+    assert "runs: 3, wall time: 1234567.5 s, CPU time: 60 s, network requests: 0" in opened.stderr
+    with desk.database() as database:
+        Sessions(database, Owner("here", "a", lambda _: True)).reserve(
+            id, "run", Limits(wall_seconds=40, cpu_seconds=9)
+        )
+    shown = desk.text("sessions", "show", id)
+    for line in (
+        "runs: 0 of 3, 2 left, 1 set aside",
+        "wall time: 0.0 of 1234567.5 s, 1234527.5 s left, 40.0 s set aside",
+        "CPU time: 0.0 of 60 s, 51.0 s left, 9.0 s set aside",
+        "network requests: 0 of 0, 0 left",
+        "expires unless used before: ",
+    ):
+        assert f"  {line}" in shown
+    shown += desk.text("sessions", "list")
+    assert id in desk.call("sessions", "list", columns=60).stdout
+    assert "\\x1b" in shown
+    assert not any(mark in shown for mark in OBEYED)
+
+
+def test_a_session_that_is_opened_as_json_is_the_whole_session(desk: Desk) -> None:
+    opened = desk.call("sessions", "open", "--runs", "2", "-o", "json")
+    document = json.loads(opened.stdout)
+    assert opened.stderr == ""
+    assert document["budget"] == {"wall_seconds": None, "cpu_seconds": None, "runs": 2, "network_requests": None}
+    assert document == desk.json("sessions", "show", document["id"])
+    assert [document] == desk.json("sessions", "list")
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((), "--wall-seconds"),
+        (("--label", "nightly"), "a session needs a budget"),
+        (("--wall-seconds", "-1"), "wall_seconds=-1.0 is no budget"),
+        (("--wall-seconds", "nan"), "wall_seconds=nan is no budget"),
+        (("--cpu-seconds", "inf"), "at most 1,000,000,000"),
+        (("--cpu-seconds", "0"), "cpu_seconds=0.0 is no budget"),
+        (("--runs", "0"), "runs from 1"),
+        (("--runs", "2.5"), "--runs"),
+        (("--runs", str(2**31)), "at most 2,147,483,647"),
+        (("--runs", "1", "--network-requests", "-1"), "network_requests=-1 is no budget"),
+    ],
+)  # fmt: skip
+def test_what_is_no_budget_opens_no_session(desk: Desk, given: tuple[str, ...], told: str, output: str) -> None:
+    refused = desk.call("sessions", "open", *given, "-o", output)
+    assert refused.exit_code == 2, refused.output
+    assert told in refused.stderr
+    assert refused.stdout == ""
+    assert desk.json("sessions", "list", "--all") == []
 
 
 def test_a_refusal_by_registry_or_session_is_not_laid_at_the_policys_door() -> None:

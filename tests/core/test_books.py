@@ -4,15 +4,16 @@ metrics, dashboard, audit trail."""
 from __future__ import annotations
 
 import json
-import socket
+import shutil
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 from typer.testing import CliRunner
 
-from orchestrator import Orchestrator, RegistryError, RunResult, SkillManifest, Status, load_manifest
+from orchestrator import Orchestrator, RecordsError, RegistryError, RunResult, SkillManifest, Status, load_manifest
 from orchestrator.audit.query import Reader
 from orchestrator.cli.app import app
 from orchestrator.dashboard.region import BEGIN, END
@@ -89,6 +90,37 @@ def test_one_that_nobody_registered_is_only_counted(orchestrator: Orchestrator) 
     assert known.standing.statistics.statuses == {"failed": FAILURES_IN_A_ROW + 1}
 
 
+# --- the audit trail -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_lands_whose_intent_is_not_on_the_disk(
+    make_settings: MakeSettings, make_vault: MakeVault, state_dir: Path, tmp_path: Path
+) -> None:
+    """The database's log is under another name: SQLite has it open, and what syncs it follows no link."""
+    own, vault = tmp_path / "state", make_vault()
+    own.mkdir(mode=0o700)
+    shutil.copy(state_dir / "image.json", own)
+    writes = manifest(WRITES, vault={"write": ["Inbox"]})
+    settings = make_settings(vault=vault, state_dir=own)
+    with Orchestrator(settings) as orchestrator:
+        assert orchestrator.run(writes, commit=False).ok
+        orchestrator.audit.event("test.settled")  # the sync of what is on record is over
+        log = own / "records.db-wal"
+        moved = log.rename(log.with_name("moved"))
+        log.symlink_to(moved)
+        with pytest.raises(RecordsError, match="cannot be opened"):
+            orchestrator.run(writes)
+        assert not (vault / "Inbox/new.md").exists()
+        with pytest.raises(RecordsError, match="cannot be opened"):
+            orchestrator.run(manifest("def main():\n    return 1\n"))
+        moved.replace(log)
+        newest = Reader(orchestrator.audit.database).tail(2)
+        assert [each.status for each in newest] == ["allowed", "raised"]
+    with Orchestrator(settings) as orchestrator:
+        assert orchestrator.run(writes).ok
+        assert (vault / "Inbox/new.md").exists()
+
+
 # --- sessions --------------------------------------------------------------------------------------------------------
 
 
@@ -148,10 +180,13 @@ def test_another_skill_stands_in_for_one_that_failed(orchestrator: Orchestrator)
 
 
 def test_runs_are_in_the_metrics_that_are_served(make_settings: MakeSettings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/metrics"
-    with Orchestrator(make_settings(metrics_port=port, metrics_skills=5)) as orchestrator:
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(str(message).strip()), level="INFO", format="{level} {message}")
+    with Orchestrator(make_settings(metrics_port=0, metrics_skills=5)) as orchestrator:
+        logger.remove(sink)
+        url = orchestrator.metrics_url
+        assert url is not None
+        assert f"INFO metrics are served at {url}" in told
         assert orchestrator.run(returning(1, name="books-metrics")).ok
         with urllib.request.urlopen(url, timeout=30) as answer:
             lines = answer.read().decode().splitlines()
@@ -163,6 +198,11 @@ def test_runs_are_in_the_metrics_that_are_served(make_settings: MakeSettings) ->
     assert any('status="succeeded"' in line and line.endswith((" 1", " 1.0")) for line in runs), lines
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=30)
+    assert orchestrator.metrics_url is None
+
+
+def test_without_a_port_no_metrics_are_served(orchestrator: Orchestrator) -> None:
+    assert orchestrator.metrics_url is None
 
 
 @pytest.mark.parametrize("wanted", [True, False])

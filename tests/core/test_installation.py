@@ -41,6 +41,7 @@ def test_a_lost_image(make_settings: MakeSettings, tmp_path: Path, state_dir: Pa
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
     (state / "image.json").write_text(json.dumps({**remembered, "image_id": "sha256:" + "1" * 64}))
+    (state / "image.json").chmod(0o600)
     with pytest.raises(ImageError, match="lost"):
         Orchestrator(make_settings(state_dir=state))
 

@@ -56,6 +56,7 @@ def test_the_documented_variables_are_read(name: str, monkeypatch: pytest.Monkey
         "canaries": '["a-planted-value"]', "keep_days": "5", "keep_mb": "5", "review_days": "5",
         "review_notes": "true", "review_folder": "Waiting",
         "dashboard": "true", "dashboard_path": "Meta/Board.md", "dashboard_interval_seconds": "5",
+        "upkeep_interval_seconds": "5",
         "database": "postgresql://here/notes", "audit_days": "5", "audit_mb": "5",
         "audit_anchor_command": '["cat"]', "audit_anchor_syslog": "true",
         "alert_webhook": "https://here.example/x", "alert_command": '["/bin/true"]', "alert_note": "Alerts",

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from orchestrator.records import Database, Records, RecordsError
 from orchestrator.records.tables import VERSION
@@ -82,6 +83,47 @@ def test_how_connections_are_set_up(database: Database) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_only_who_asks_for_it_commits_without_a_sync(path: Path) -> None:
+    """SQLite's words for it: 2 is FULL, 1 is NORMAL."""
+
+    def synchronous(connection: Connection) -> object:
+        return connection.exec_driver_sql("PRAGMA synchronous").scalar()
+
+    with Database(path, busy_seconds=0.05) as database:
+        for asked in (False, True, True, False):
+            with database.writing(synced=asked) as connection:
+                assert synchronous(connection) == (2 if asked else 1)
+        with pytest.raises(ZeroDivisionError), database.writing(synced=False):
+            raise ZeroDivisionError
+        with database.writing() as connection:
+            assert synchronous(connection) == 2
+            _in_threads(lambda: _is_refused(database))
+        with database.writing() as connection, database.reading() as other:
+            assert (synchronous(connection), synchronous(other)) == (2, 2)
+
+
+def _is_refused(database: Database) -> None:
+    """Another thread of this process has its turn."""
+    with pytest.raises(RecordsError, match="locked"), database.writing():
+        pass
+
+
+def test_syncing(path: Path) -> None:
+    with Database(path) as database:
+        database.sync()  # there is no log yet
+        with database.writing(synced=False) as connection:
+            connection.exec_driver_sql("DELETE FROM meta WHERE key = 'none'")
+        database.sync()
+        log = path.with_name("records.db-wal")
+        moved = log.rename(log.with_name("moved"))
+        log.symlink_to(moved)
+        with pytest.raises(RecordsError, match="cannot be opened"):
+            database.sync()
+        moved.replace(log)
+    with pytest.raises(RecordsError, match="closed"):
+        database.sync()
 
 
 def test_an_odd_file_name(tmp_path: Path) -> None:

@@ -402,6 +402,25 @@ def test_what_is_old_is_forgotten_but_not_what_waits(records: Records) -> None:
     assert sorted(review.id for review in records.reviews(None)) == ["late", "undecided"]
 
 
+def test_forgetting_lets_others_in_and_stops_when_told(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.records.store._FORGOTTEN_AT_ONCE", 2)
+    for number in range(5):
+        records.add_set(_set(f"run {number}", *_created("a"), at=1))
+    rests: list[float] = []
+
+    def rest(seconds: float) -> bool:
+        rests.append(seconds)
+        assert records.due(f"another writes {len(rests)}", at=1e9, every_seconds=1)
+        return len(rests) == 2
+
+    records.forget_older(10, rest=rest)
+    assert len(rests) == 2
+    assert all(seconds > 0 for seconds in rests)
+    assert len(records.sets()) == 1
+    records.forget_older(10, rest=rest)
+    assert records.sets() == []
+
+
 def test_what_is_due_once_a_day(records: Records) -> None:
     day = 86400.0
     assert [records.due("a", at=at, every_seconds=day) for at in (1e9, 1e9, 1e9 + day - 1, 1e9 + day)] == [

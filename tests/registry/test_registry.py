@@ -18,6 +18,7 @@ from orchestrator.errors import ManifestError, RegistryError
 from orchestrator.manifest import SkillManifest
 from orchestrator.manifest.sources import load_code
 from orchestrator.records import Database, RecordsError
+from orchestrator.records.direct import driver_of
 from orchestrator.records.tables import SKILL_EVENTS, SKILL_MANIFESTS, SKILL_STANDINGS
 from orchestrator.registry import Registry, parse_reference, reference_in, standings
 from orchestrator.registry.health import COOL_DOWN_SECONDS, FAILURES_IN_A_ROW, TRIAL_SECONDS, VIOLATIONS, WINDOW
@@ -246,8 +247,13 @@ def test_a_record_is_two_statements(registry: Registry, database: Database) -> N
     registry.record(TIDY, result())
     seen: list[str] = []
     with database.writing() as connection:
-        event.listen(connection, "before_cursor_execute", lambda _c, _cur, statement, *_: seen.append(statement))
+        if database.dialect == "sqlite":
+            driver_of(connection).set_trace_callback(seen.append)
+        else:
+            event.listen(connection, "before_cursor_execute", lambda _c, _cur, statement, *_: seen.append(statement))
         registry.record_of(TIDY, result())(connection)
+        if database.dialect == "sqlite":
+            driver_of(connection).set_trace_callback(None)
     assert [statement.split()[0] for statement in seen] == ["SELECT", "UPDATE"]
 
 

@@ -14,10 +14,11 @@ PACKAGE = Path(orchestrator.__file__).parent
 
 # Lowest first. A module imports from its own layer and from those before it.
 LAYERS = (
-    "errors", "text", "strictjson", "private", "forks", "interruption", "schemas", "settings", "logs", "sandbox",
-    "manifest", "validation", "policy", "pool", "records", "vault", "outputs", "results", "registry", "sessions",
-    "memo", "audit", "image", "events", "live", "jobs", "janitor", "watch", "installation", "reviews", "alerts",
-    "recovery", "metrics", "dashboard", "running", "warming", "books", "core", "testing", "examples", "doctor", "cli",
+    "errors", "text", "strictjson", "private", "forks", "interruption", "upkeep", "schemas", "settings", "logs",
+    "sandbox", "manifest", "validation", "policy", "pool", "records", "vault", "outputs", "results", "registry",
+    "sessions", "memo", "audit", "image", "events", "live", "jobs", "janitor", "watch", "installation",
+    "reviews", "alerts", "recovery", "metrics", "dashboard", "running", "warming", "books", "core", "testing",
+    "examples", "doctor", "cli",
 )  # fmt: skip
 # Plain values that lower layers share, without behaviour: they may be imported from anywhere.
 VALUES = {"orchestrator.manifest.model", "orchestrator.validation.finding", "orchestrator.vault.changes"}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from loguru import logger
 
 from orchestrator.alerts import Alert, Alerts
 from orchestrator.alerts.channels import ChannelFault
-from orchestrator.alerts.model import MAX_MESSAGE, Notice, document
+from orchestrator.alerts.model import MAX_MESSAGE, AlertKind, Notice, document
 from orchestrator.alerts.outbox import Outbox
 from orchestrator.alerts.throttle import MAX_KEYS, Throttle
 from orchestrator.outputs.known import KnownValues
@@ -195,3 +199,48 @@ def test_a_test_alert_is_sent_now_and_says_how_it_went() -> None:
     assert [(tried.channel, tried.fault) for tried in alerts.test()] == [("heard", ""), ("heard", "it answered 500")]
     assert good.told[-1]["kind"] == "test" or good.told[0]["kind"] == "test"
     alerts.close(PATIENCE)
+
+
+def test_what_is_over_is_told_and_what_begins_again_too() -> None:
+    """Within one interval: else the last word would be that all is well."""
+    throttle = Throttle(300.0, 60)
+    begun, over = Alert("pool_degraded", "begun", rule="engine"), Alert("pool_recovered", "over", rule="engine")
+    other = Alert("pool_degraded", "begun", rule="creations standard")
+    assert throttle.admit(begun, 0.0) is not None
+    assert throttle.admit(begun, 1.0) is None
+    assert throttle.admit(other, 1.0) is not None
+    assert throttle.admit(over, 2.0) is not None
+    assert throttle.admit(over, 3.0) is None
+    assert throttle.admit(other, 3.0) is None, "another rule's is not over"
+    assert throttle.admit(begun, 4.0) == Notice(begun, suppressed=1)
+    assert throttle.admit(over, 5.0) == Notice(over, suppressed=1)
+
+
+def test_a_forked_child_sends_nothing_and_waits_for_no_thread_of_its_parent() -> None:
+    heard = Heard()
+    alerts = Alerts([heard], interval_seconds=0)
+    alerts.send(failure())
+    assert heard.entered.wait(PATIENCE)
+    with alerts._lock:  # as another thread may at that moment
+        child = multiprocessing.get_context("fork").Process(target=_send_and_close, args=(alerts,))
+        child.start()
+        child.join(PATIENCE)
+        if child.is_alive():
+            child.kill()
+            child.join()
+    assert child.exitcode == 0
+    alerts.send(failure())
+    alerts.close(PATIENCE)
+    assert len(heard.told) == 2
+
+
+def _send_and_close(alerts: Alerts) -> None:
+    alerts.send(failure())
+    alerts.close(PATIENCE)
+    os._exit(0)
+
+
+def test_the_manual_says_when_each_kind_is_sent() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    section = manual.partition("\n## Alerts\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|.*\|.*\|$", section, re.M)) >= set(get_args(AlertKind))
