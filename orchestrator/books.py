@@ -8,42 +8,39 @@ dashboard hear of it afterwards and can fail nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from loguru import logger
 from sqlalchemy import Connection
 
 from orchestrator.alerts import Alert, Alerts
+from orchestrator.alerts.journal import Journal
 from orchestrator.alerts.model import AlertKind
-from orchestrator.audit.anchors import OUTSIDE_SECONDS
-from orchestrator.audit.prune import prune
 from orchestrator.audit.trail import AuditTrail
-from orchestrator.dashboard import Dashboard, DashboardNote, Keeper, sources_of
+from orchestrator.chores import Chores
+from orchestrator.dashboard import Dashboard, DashboardNote, Keeper, Writer, sources_of
 from orchestrator.dashboard.sources import pool_rows
 from orchestrator.errors import OrchestratorError
-from orchestrator.installation import Installation, prune_daily
+from orchestrator.installation import Installation
 from orchestrator.manifest import SkillManifest
 from orchestrator.memo import Memo
 from orchestrator.metrics import Metrics
 from orchestrator.metrics.recorded import pending_reviews
 from orchestrator.policy import Decision
 from orchestrator.pool import PoolStats, Trouble
-from orchestrator.records import Database, Records
-from orchestrator.registry import Registry
+from orchestrator.records import RecordsError
+from orchestrator.records.deeds import Change, Deed
+from orchestrator.registry import Registry, SkillEvent
 from orchestrator.results.model import RunResult
 from orchestrator.reviews import Reviews
 from orchestrator.sessions import Owner, Place, Session, Sessions
 from orchestrator.settings import Settings
 from orchestrator.text import one_line
-from orchestrator.upkeep import Chore, Rest, Upkeep
-from orchestrator.vault.history import Deed
-
-_DAY_SECONDS: Final = 86400.0
+from orchestrator.upkeep import Upkeep
 
 
 class Books:
@@ -61,7 +58,8 @@ class Books:
         self._exit = ExitStack()
         with ExitStack() as undo:
             undo.push(self._exit.__exit__)
-            self.alerts = Alerts.of(settings, history, installation.known)
+            journal = Journal.of(database, settings, instance.state_id)
+            self.alerts = Alerts.of(settings, history, installation.known, journal)
             self._exit.callback(self.alerts.close)  # last: what closing the trail meets is told too
             self.audit = AuditTrail.of(
                 database, settings, instance=instance.id, on_fault=partial(self._audit_fault, "trail")
@@ -69,8 +67,9 @@ class Books:
             self._exit.callback(self.audit.close)
             if history is not None:
                 history.tell = self._done
-            self.registry = Registry(database)
-            self.sessions = Sessions(database, Owner(instance.state_id, instance.id, instance.alive))
+            self.registry = Registry(database, keep=self._carry_out)
+            owner = Owner(instance.state_id, instance.id, instance.alive)
+            self.sessions = Sessions(database, owner, keep=self._carry_out)
             self.memo = Memo.of(settings, installation.vault)
             self.metrics = _metrics(settings, installation, pool)
             self._endpoint = None
@@ -80,30 +79,14 @@ class Books:
                 logger.info("metrics are served at {}", self._endpoint.url)
             self._keeper = _keeper(settings, installation, pool)
             if self._keeper is not None:
-                self._exit.callback(self._keeper.close)
-            _prune_daily(self.audit, Records(database), settings)
-            upkeep = Upkeep(list(self._chores(settings, installation, reviews)))
+                self._exit.callback(self._keeper.close)  # the pool is closed before the books: it shows that too
+                self._keeper.start()
+            chores = Chores(settings, installation, self.audit, self.registry, reviews)
+            chores.at_start()
+            upkeep = Upkeep(list(chores.all()))
             self._exit.callback(upkeep.close)  # first: it uses all that was opened before
             upkeep.start()
             undo.pop_all()
-
-    def _chores(self, settings: Settings, installation: Installation, reviews: Reviews | None) -> Iterator[Chore]:
-        """What a start does, for processes that live long; and what nobody would do while nothing happens."""
-        database, history, often = installation.database, installation.history, settings.upkeep_interval_seconds
-        if reviews is not None:  # first: then the content of changes that nobody approved can go with the next one
-            yield Chore("letting review items expire", often, lambda rest: self._expire(database, reviews))
-        if history is not None:
-            yield Chore("pruning what is kept of changes", often, partial(prune_daily, history, settings))
-        yield Chore("pruning the audit trail", often, partial(_prune_daily, self.audit, Records(database), settings))
-        yield Chore("clearing up after dead orchestrators", often, lambda rest: installation.settle_the_dead())
-        if settings.audit_anchor_command or settings.audit_anchor_syslog:
-            yield Chore("telling the audit trail's end", OUTSIDE_SECONDS, lambda rest: self.audit.tell_outside())
-
-    def _expire(self, database: Database, reviews: Reviews) -> None:
-        before = pending_reviews(database)
-        reviews.pending()  # marks what is too old
-        if pending_reviews(database) != before:
-            self.changed()
 
     @property
     def metrics_url(self) -> str | None:
@@ -113,13 +96,15 @@ class Books:
     # --- around a run ----------------------------------------------------------------------------------------------
 
     @contextmanager
-    def place(self, session: Session | None, run_id: str, decision: Decision, attempts: int) -> Iterator[Place | None]:
+    def place(
+        self, session: Session | None, run_id: str, decision: Decision, attempts: int, began: Callable[[], bool]
+    ) -> Iterator[Place | None]:
         """The part of an allowed run in its session, settled at the end; None without one. ``attempts``: how often it
-        may run."""
+        may run; ``began``: whether anything of it may have run."""
         if session is None or not decision.allowed or decision.limits is None:
             yield None
             return
-        with session.place(run_id, decision.limits, attempts) as place:
+        with session.place(run_id, decision.limits, attempts, began=began) as place:
             yield place
 
     def admitted(self, skill: SkillManifest, run_id: str, decision: Decision, place: Place | None) -> Decision:
@@ -153,30 +138,65 @@ class Books:
         try:
             yield partial(self.audit.settled, intent)
         except BaseException as error:
-            self._broke(run_id, skill, error)
+            self._broke(run_id, skill, decision.level, error)
             raise
 
-    def ended(self, skill: SkillManifest, result: RunResult, place: Place | None, *, shortened: bool) -> None:
-        """Record what a run came to. ``shortened``: its caller gave it less time than its manifest asks for. Raises
-        RecordsError; the result stands then, and what it changed has landed."""
-        quarantined = ""
-        standing = self.registry.record_of(
-            skill, result, shortened=shortened or (place is not None and place.shortened)
-        )
+    def ended(
+        self, skill: SkillManifest, result: RunResult, place: Place | None, *, shortened: bool, repeated: bool = False
+    ) -> None:
+        """Record what a run came to. ``shortened``: its caller or its session gave it less time than its manifest asks
+        for. ``repeated``: it failed, and its call tries again, so that its outcome does not count yet (see
+        ``last_after_all``). Raises RecordsError; the result stands then, and what it changed has landed."""
+        followed: list[SkillEvent] = []
+        standing = self.registry.record_of(skill, result, shortened=shortened, counts="run" if repeated else "both")
 
-        def also(connection: Connection) -> None:
-            nonlocal quarantined
-            if not result.cached:
-                quarantined = standing(connection)
+        def also(connection: Connection) -> list[Deed]:
+            nonlocal followed
+            if result.cached:  # no run of the skill, so no trial either
+                self.registry.give_back_in(connection, skill, result.run_id)
+            followed = [] if result.cached else standing(connection)
             if place is not None:
                 place.settling(result)(connection)
+            return [each.deed(skill.digest) for each in followed]
 
         with self._recording("outcome", "what a run came to could not be put on record", result.run_id):
             self.audit.outcome(result, also=also)
-        if quarantined:
-            why = one_line(f"in quarantine from now on: {quarantined}", 300)
-            self.alerts.send(Alert("quarantined", why, skill=result.skill, run_id=result.run_id))
+        for each in followed:
+            self._tell(each, result)
         self.metrics.observe(result)
+        self.changed()
+
+    def last_after_all(self, skill: SkillManifest, result: RunResult, *, shortened: bool) -> None:
+        """A run that was recorded as ``repeated`` was its call's last: now its outcome counts. Raises RecordsError."""
+        followed: list[SkillEvent] = []
+        standing = self.registry.record_of(skill, result, shortened=shortened, counts="outcome")
+
+        def change(connection: Connection) -> list[Deed]:
+            followed[:] = standing(connection)
+            return [each.deed(skill.digest) for each in followed]
+
+        with self._recording("outcome", "what a run came to could not be put on record", result.run_id):
+            self.audit.keep(change)
+        for each in followed:
+            self._tell(each, result)
+        self.changed()
+
+    def _tell(self, event: SkillEvent, result: RunResult) -> None:
+        """What followed from a run for its skill."""
+        if event.kind == "quarantined":
+            why = one_line(f"in quarantine from now on: {event.detail['why']}", 300)
+            self.alerts.send(Alert("quarantined", why, skill=result.skill, run_id=result.run_id))
+        elif event.kind == "standing_lost":
+            lost = event.detail["what"]
+            logger.error("{} of {} could not be read in the records, and began anew", lost, one_line(result.skill, 200))
+
+    def _carry_out(self, change: Change) -> None:
+        """What a person changes in the registry or of a session, on record with it or not at all."""
+        try:
+            self.audit.keep(change)
+        except RecordsError as error:  # what else it raises is the caller's mistake
+            self._audit_fault("deed", f"what a person did could not be put on record: {error}")
+            raise
         self.changed()
 
     def _done(self, deed: Deed) -> None:
@@ -189,8 +209,9 @@ class Books:
         if self._keeper is not None:
             self._keeper.changed()
 
-    def _broke(self, run_id: str, skill: SkillManifest, error: BaseException) -> None:
+    def _broke(self, run_id: str, skill: SkillManifest, level: str, error: BaseException) -> None:
         """The caller gets ``error`` whatever happens here."""
+        self.metrics.broke_off(skill.name, level)
         try:
             self.audit.raised(run_id, f"{skill.name}@{skill.version}", error)
             self.registry.give_back(skill, run_id)
@@ -243,11 +264,12 @@ def _keeper(settings: Settings, installation: Installation, pool: Callable[[], P
         pool=lambda: pool_rows(pool()),
         alive=installation.instance.alive,
     )
-    dashboard = Dashboard(DashboardNote(history, settings.dashboard_path), sources)
-    return Keeper(dashboard.refresh, interval_seconds=settings.dashboard_interval_seconds)
-
-
-def _prune_daily(trail: AuditTrail, records: Records, settings: Settings, rest: Rest = lambda seconds: False) -> None:
-    """Once a day, whichever process asks first."""
-    if records.due("audit.prune", at=time.time(), every_seconds=_DAY_SECONDS):
-        prune(trail, keep_days=settings.audit_days, keep_bytes=settings.audit_mb * 2**20, rest=rest)
+    often, instance = settings.dashboard_interval_seconds, installation.instance
+    dashboard = Dashboard(
+        DashboardNote(history, settings.dashboard_path),
+        sources,
+        writer=Writer(instance.state_id, instance.id),
+        alive=instance.alive,
+        interval_seconds=often,
+    )
+    return Keeper(dashboard.refresh, interval_seconds=often)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -27,9 +27,19 @@ from typing import Any, TypedDict, Unpack
 
 from loguru import logger
 
+from orchestrator.alerts import Alerts
 from orchestrator.audit.trail import AuditTrail
 from orchestrator.books import Books
-from orchestrator.errors import ManifestError, PoolClosed, SettingsError
+from orchestrator.errors import (
+    EngineError,
+    ManifestError,
+    OrchestratorError,
+    PoolClosed,
+    PoolError,
+    SandboxError,
+    SessionError,
+    SettingsError,
+)
 from orchestrator.events import RunEvent
 from orchestrator.installation import Installation, decide
 from orchestrator.live import OnEvent
@@ -41,14 +51,14 @@ from orchestrator.policy.given import with_inputs
 from orchestrator.policy.model import EnforcementMode
 from orchestrator.pool import PoolSettings, PoolStats, WarmPools
 from orchestrator.records import StoredSet
-from orchestrator.recovery import Means, recovered
+from orchestrator.recovery import Ended, Means, NotBegun, Repeats, recovered
 from orchestrator.registry import Registry, reference_in
-from orchestrator.results.assemble import denied_result, run_result
+from orchestrator.results.assemble import denied_result, no_sandbox_result, run_result
 from orchestrator.results.errors import with_circumstances
 from orchestrator.results.lines import log_run
 from orchestrator.results.model import RunResult, Timings
 from orchestrator.reviews import Reviews
-from orchestrator.running import OnConflict, Request, Runner, most_attempts
+from orchestrator.running import Course, OnConflict, Request, Runner, most_attempts
 from orchestrator.sandbox.engine import Engine
 from orchestrator.sandbox.sandbox import Sandbox
 from orchestrator.sessions import Budget, Session
@@ -93,6 +103,7 @@ class _Call:
     fresh: bool
     shortened: bool  # the caller gave it a time of its own
     loading_seconds: float  # what was spent before the first attempt
+    uncounted: list[Callable[[], None]] = field(default_factory=list)  # counts a failure that was to be tried again
 
 
 class Orchestrator:
@@ -165,8 +176,10 @@ class Orchestrator:
         on whose budget, see ``session()``. ``fresh`` True: no recorded result of a pure skill will do.
 
         Raises ManifestError, RegistryError and InputsError for what the caller got wrong; PoolSaturated, PoolTimeout,
-        PoolClosed, EngineError or OperatorError when no sandbox could be had; RecordsError when the run cannot be put
-        on record. Nothing of the skill has run then, save where the error is about how it ended.
+        PoolClosed, EngineError, SandboxError or OperatorError when no sandbox could be had; RecordsError when the run
+        cannot be put on record. Nothing of the skill has run then, save where the error is about how it ended. Where
+        the manifest's ``on_error`` has a fallback that answers, that is the result, ``degraded``, in place of the
+        error (not of PoolClosed and OperatorError).
         """
         began, books = time.monotonic(), self._kept
         reference = reference_in(manifest)
@@ -186,6 +199,8 @@ class Orchestrator:
             loading_seconds=time.monotonic() - began,
         )
         result = recovered(skill, call.inputs, partial(self._once, call), self._means(call, cancel))
+        for count in call.uncounted:
+            count()
         if on_event is not None:
             on_event(RunEvent("finished", result.run_id, result=result))
         return result
@@ -210,28 +225,47 @@ class Orchestrator:
         ask = partial(self._ask_about_failure, call.skill)
         return Means(run_skill=fallback, ask=ask, tell=books.alerts.send, cancelled=call.cancelled)
 
-    def _once(self, call: _Call) -> RunResult:
-        """One attempt: on record before it begins and after it ended, whatever it comes to."""
-        run_id, began, books = secrets.token_hex(8), time.monotonic() - call.loading_seconds, self._kept
+    def _once(self, call: _Call, repeats: Repeats) -> Ended:
+        """One attempt; a value too where no sandbox could be had for it."""
+        course = Course(secrets.token_hex(8))
+        try:
+            return self._attempt(call, course, repeats)
+        except (PoolError, EngineError, SandboxError) as error:
+            if course.began:
+                raise
+            result = no_sandbox_result(course.run_id, call.skill, error)
+            runs, reasons = max(0, course.runs - 1), tuple(course.reasons)
+            return NotBegun(self._told(replace(result, attempts=runs, attempt_reasons=reasons), call), error)
+
+    def _attempt(self, call: _Call, course: Course, repeats: Repeats) -> RunResult:
+        """On record before it begins and after it ended, whatever it comes to."""
+        run_id, began, books = course.run_id, time.monotonic() - call.loading_seconds, self._kept
         decision = with_inputs(self._decide(call.skill, call.enforcement), call.inputs)
         session = "" if call.session is None else call.session.id
-        with books.place(call.session, run_id, decision, most_attempts(call.on_conflict)) as place:
+        most, began_at_all = most_attempts(call.on_conflict), lambda: course.began or course.runs > 1
+        with books.place(call.session, run_id, decision, most, began_at_all) as place:
             decision = books.admitted(call.skill, run_id, decision, place)
             validated = time.monotonic() - began
             with books.on_record(
                 run_id, call.skill, call.inputs, decision, principal=call.principal, session=session
             ) as settled:
-                result = self._answered(call, run_id, decision, Timings(validate=validated, total=validated), settled)
+                timings = Timings(validate=validated, total=validated)
+                result = self._answered(call, course, decision, timings, settled)
                 result = replace(result, timings=replace(result.timings, total=time.monotonic() - began))
-            books.ended(call.skill, result, place, shortened=call.shortened)
+            shortened = call.shortened or (place is not None and place.shortened)
+            repeated = repeats(result)
+            books.ended(call.skill, result, place, shortened=shortened, repeated=repeated)
+        if decision.allowed:  # of one that was not let in, the attempt before is the last
+            count = partial(books.last_after_all, call.skill, result, shortened=shortened)
+            call.uncounted[:] = [count] if repeated else []
         log_run(result)
         return result
 
     def _answered(
-        self, call: _Call, run_id: str, decision: Decision, timings: Timings, settled: Callable[[], None]
+        self, call: _Call, course: Course, decision: Decision, timings: Timings, settled: Callable[[], None]
     ) -> RunResult:
         """A denial, a recorded result, or what a sandbox comes to."""
-        skill, memo = call.skill, self._kept.memo
+        skill, memo, run_id = call.skill, self._kept.memo, course.run_id
         if not decision.allowed:
             return denied_result(run_id, skill, decision, timings)
         looked = (
@@ -242,13 +276,18 @@ class Orchestrator:
         if looked.hit is not None:
             return looked.hit.result(run_id, skill, decision, timings)
         request = Request.of(run_id, skill, call.inputs, decision, on_event=call.on_event, cancelled=call.cancelled)
-        request = replace(request, commit=call.commit, settled=settled)
-        parts, attempts = self._runner.run(request, call.on_conflict)
+        request = replace(request, commit=call.commit, settled=settled, course=course)
+        parts = self._runner.run(request, call.on_conflict)
         result = run_result(
             run_id, skill, decision, replace(parts, timings=replace(parts.timings, validate=timings.validate))
         )
-        result = replace(result, attempts=attempts, review=self._ask_about_changes(skill, result, parts.landed))
+        review = self._ask_about_changes(skill, result, parts.landed)
+        result = replace(result, attempts=course.runs, attempt_reasons=tuple(course.reasons), review=review)
         memo.keep(looked, result)
+        return self._told(result, call)
+
+    def _told(self, result: RunResult, call: _Call) -> RunResult:
+        """With its error told in full, where it failed."""
         verbose = self.settings.log_level == "verbose"
         return with_circumstances(result, call.inputs, known=self._installation.known, verbose=verbose)
 
@@ -323,6 +362,11 @@ class Orchestrator:
         return self._kept.audit
 
     @property
+    def alerts(self) -> Alerts:
+        """What a program wants to tell its operator goes the same way: ``alerts.send(Alert("program", ...))``."""
+        return self._kept.alerts
+
+    @property
     def skills(self) -> Registry:
         """Registered skills, and how every skill does."""
         return self._kept.registry
@@ -350,13 +394,15 @@ class Orchestrator:
         label: str = "",
     ) -> Session:
         """A new session with these budgets over all its runs (None: no bound), or with ``id`` one that goes on, in this
-        process or after a restart. Raises SessionError."""
-        sessions = self._kept.sessions
-        if id is not None:
-            return Session(sessions, sessions.resume(id).id, self.run)
-        return Session(
-            sessions, sessions.open(Budget(wall_seconds, cpu_seconds, runs, network_requests), label).id, self.run
-        )
+        process or after a restart: with the budgets that it was opened with. Raises SessionError."""
+        sessions, budget = self._kept.sessions, Budget(wall_seconds, cpu_seconds, runs, network_requests)
+        if id is None:
+            return Session(sessions, sessions.open(budget, label).id, self.run)
+        if label or budget != Budget():
+            raise SessionError(
+                "a session that goes on keeps its budgets and its label", hint="give its id alone, or open another one"
+            )
+        return Session(sessions, sessions.resume(id).id, self.run)
 
     # --- reviews and history ---------------------------------------------------------------------------------------
 
@@ -409,9 +455,11 @@ class Orchestrator:
             if self._threads is not None:
                 self._threads.shutdown(wait=True)
             books, self._books = self._books, None
-            if books is not None:
-                books.close()
-            self._installation.close()
+            try:
+                if books is not None:
+                    books.close()
+            finally:
+                self._installation.close()
 
     def __enter__(self) -> Orchestrator:
         return self
@@ -419,7 +467,13 @@ class Orchestrator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        """What breaks the ``with`` block goes through, whatever closing meets."""
+        try:
+            self.close()
+        except OrchestratorError as fault:
+            if error is None:
+                raise
+            logger.error("closing the orchestrator failed: {}", fault)
 
 
 def _skill(manifest: ManifestSource, level: str | None, timeout: float | None) -> SkillManifest:

@@ -9,6 +9,8 @@
    the vault's journal finishes that, or takes it back, at the next start. With ``in_thread`` it does not: the run is in
    another thread, and gets ``HURRY_SECONDS`` more.
 3. The system's default: the process is gone. Its janitor removes what it left.
+
+A signal that this process was started to ignore, as a script's background jobs are with SIGINT, stays ignored.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ def cancelling(*, tell: bool = False) -> Iterator[Interruption]:
         yield cancel
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
 
     def taken(number: int, _frame: FrameType | None) -> None:
         cancel.count += 1
@@ -60,12 +63,12 @@ def cancelling(*, tell: bool = False) -> Iterator[Interruption]:
             cancel.set()
             _say("cancelling; once more hurries\n" if tell else "")
             return
-        for each in SIGNALS:
+        for each in before:
             signal.signal(each, signal.SIG_DFL)
         _say("hurrying; once more ends this at once\n" if tell else "")
         raise KeyboardInterrupt
 
-    for number in SIGNALS:
+    for number in before:
         signal.signal(number, taken)
     try:
         yield cancel

@@ -2,18 +2,19 @@
 
     lease a warm sandbox -> fit its limits -> run -> screen -> classify -> land changes -> Parts
 
-Another sandbox is taken only while the job provably has not started; a run is repeated only where somebody else's edit
-was in the way and the caller asked for that. Both are bounded.
+Another sandbox is taken only while nothing can have come of the job: it was not sent, or its sandbox is gone and had
+given no sign of it (what it may have done there went with it: see docs/adr/0002). A run is repeated only where somebody
+else's edit was in the way and the caller asked for that. Both are bounded.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tenacity import Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_random
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_random
 
 from orchestrator.errors import EngineError, LeaseCancelled, SandboxError
 from orchestrator.events import RunEvent
@@ -32,12 +33,14 @@ from orchestrator.results.screening import screened, told
 from orchestrator.sandbox.outcome import Job
 from orchestrator.sandbox.sandbox import Sandbox
 from orchestrator.sandbox.spec import Limits, SandboxSpec
+from orchestrator.text import one_line
 from orchestrator.vault.history import RunFacts
 from orchestrator.vault.transaction import Landed, Terms, begin, land
 
-_START_ATTEMPTS = 3  # sandboxes tried for one run; another is only taken while the job provably has not started
+_START_ATTEMPTS = 3  # sandboxes tried for one run; another is only taken while nothing can have come of the job
 
 _CONFLICT_ATTEMPTS = 3  # runs of one call with on_conflict="retry"
+_REASON = 500  # characters
 _CONFLICT_PAUSE_SECONDS = 0.1  # at most, before the next: whoever edits is likely to save again at once
 
 OnConflict = Literal["report", "retry"]
@@ -45,6 +48,27 @@ OnConflict = Literal["report", "retry"]
 
 class _NotStarted(Exception):  # noqa: N818 - control flow of one retry
     """The sandbox broke before the job reached it, so another one may be tried."""
+
+
+@dataclass(slots=True)
+class Course:
+    """How an attempt goes, also for whoever catches its error. ``runs``: how often it ran, or was about to; ``began``:
+    whether, of the last of these, the job may have reached its sandbox; ``reasons``: why another run, or another
+    sandbox, was needed."""
+
+    run_id: str = ""
+    runs: int = 0
+    began: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+    def conflict(self, state: RetryCallState) -> None:
+        if state.outcome is not None:
+            parts: Parts = state.outcome.result()
+            self.reasons.append(one_line(f"met a conflict: {parts.verdict.reason}", _REASON))
+
+    def broken(self, state: RetryCallState) -> None:
+        if state.outcome is not None and (error := state.outcome.exception()) is not None:
+            self.reasons.append(one_line(f"a sandbox broke before it had the job: {error.__cause__}", _REASON))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +86,7 @@ class Request:
     commit: bool = True
     hold_conflicts: bool = True
     settled: Callable[[], None] = lambda: None  # see ``Terms``
+    course: Course = field(default_factory=Course)
 
     @classmethod
     def of(
@@ -93,31 +118,34 @@ class Runner:
     def __init__(self, installation: Installation, pools: WarmPools[Sandbox]) -> None:
         self._installation, self._pools = installation, pools
 
-    def run(self, request: Request, on_conflict: OnConflict) -> tuple[Parts, int]:
-        """Run, and run again on a fresh view while it ends in conflicts and that was asked for; how often it ran. Only
-        the last attempt's changes are kept for a person."""
-        most = most_attempts(on_conflict)
-        ran = 0
+    def run(self, request: Request, on_conflict: OnConflict) -> Parts:
+        """Run, and run again on a fresh view while it ends in conflicts and that was asked for; ``request.course`` has
+        how often it ran. Only the last attempt's changes are kept for a person."""
+        most, course = most_attempts(on_conflict), request.course
 
         def once() -> Parts:
-            nonlocal ran
-            ran += 1
-            return self._execute(replace(request, hold_conflicts=ran == most))
+            course.runs += 1
+            course.began = False
+            return self._execute(replace(request, hold_conflicts=course.runs == most))
 
         retrying = Retrying(
             stop=stop_after_attempt(most),
             wait=wait_random(0, _CONFLICT_PAUSE_SECONDS),
             retry=retry_if_result(lambda parts: parts.verdict.status is Status.CONFLICT),
+            before_sleep=course.conflict,
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),  # the last one stands
         )
-        return retrying(once), ran
+        return retrying(once)
 
     def _execute(self, request: Request) -> Parts:
         """Lease and run. Takes another sandbox only when the first one broke before it had the job."""
         if request.cancelled():  # a warm sandbox could be quicker than whoever looks
             return cancelled_parts(self._installation.host.image_id)
         attempts = Retrying(
-            stop=stop_after_attempt(_START_ATTEMPTS), retry=retry_if_exception_type(_NotStarted), reraise=True
+            stop=stop_after_attempt(_START_ATTEMPTS),
+            retry=retry_if_exception_type(_NotStarted),
+            before_sleep=request.course.broken,
+            reraise=True,
         )
         try:
             for attempt in attempts:
@@ -131,12 +159,13 @@ class Runner:
 
     def _in_sandbox(self, lease: Lease[Sandbox], request: Request) -> Parts:
         """One leased sandbox: adapt it, run, classify; land the changes of a run that succeeded."""
-        sandbox, job, leased = lease.sandbox, request.job, time.monotonic()
+        sandbox, job, leased, course = lease.sandbox, request.job, time.monotonic(), request.course
         try:
             sandbox.fit(request.limits)
         except (SandboxError, EngineError) as error:
             raise _NotStarted from error
         begin(sandbox.slot, request.grants, request.decision.forbidden)
+        course.began = True  # an error after this may be the job's, or of whoever is called
         if request.on_event is not None:
             request.on_event(RunEvent("started", job.run_id))
         screen = Screen(request.decision.outputs, self._installation.known)
@@ -144,7 +173,8 @@ class Runner:
             self._installation.engine, sandbox.id, job.run_id, request.on_event, request.cancelled, screen=screen
         )
         outcome = sandbox.run(job, on_output=live.output, cancelled=live.poll)
-        if not outcome.sent:
+        if not outcome.answered:
+            course.began = False
             raise _NotStarted from SandboxError(outcome.failure)
         report = parse_report(outcome.result, request.skill, job.limits.result_bytes)
         seen = screened(screen, outcome, report, request.limits)

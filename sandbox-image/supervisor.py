@@ -36,11 +36,15 @@ if TYPE_CHECKING:
     import resource
     from typing import Any, NoReturn
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 HEADER = struct.Struct(">BI")
-JOB, ATTEST, CANCEL, READY, POSTURE, STDOUT, STDERR, RESULT, FINAL = 1, 2, 3, 16, 17, 18, 19, 20, 21
+JOB, ATTEST, CANCEL, READY, POSTURE, STDOUT, STDERR, RESULT, FINAL, TAKEN = 1, 2, 3, 16, 17, 18, 19, 20, 21, 22
 CHUNK = 65536
 JOB_BYTES = 16 * 2**20
+GIVING_BACK = (
+    0.02  # seconds. An executor that ends without a word may have been killed for its memory, which the kernel
+)
+# takes back in a thread of its own; were we to need a page before that, we would be killed next
 BACKLOG = 1 << 20  # bytes waiting for a slow host before we stop reading the executor
 TICK = 0.02  # seconds between looks at the counters while a job runs
 MIN_GRACE = 0.05
@@ -174,7 +178,8 @@ class Baseline:
     """The counters before any foreign code can have moved them; read while idle, so that no job waits for it."""
 
     def __init__(self, child: Executor) -> None:
-        self.pids = accounting.pids_current() or 0
+        self.processes = accounting.Pids()
+        self.pids = self.processes.current() or 0
         self.pids_peak = accounting.pids_peak() or 0  # the runtime's own threads, not the skill's
         self.oom_kills = accounting.oom_kills() or 0
         self.writes = accounting.Writes(child.pid)
@@ -201,6 +206,7 @@ class Run:
         self.prepared = accounting.cpu_seconds(child.pid) or 0.0  # CPU time it took before the job: not the skill's
         self.pids_peak = before.pids
         self.next_look = self.began + TICK
+        self.told = False  # the host that the job is here
         self.written = 0
         self.ending: tuple[int, resource.struct_rusage] | None = None  # exit status and usage, once reaped
 
@@ -233,7 +239,14 @@ class Run:
         self.measure_writes()
         if self.written > self.limits["write_bytes"]:
             self.stop("write")
-        self.pids_peak = max(self.pids_peak, accounting.pids_current() or 0)
+        self.pids_peak = max(self.pids_peak, self.before.processes.current() or 0)
+
+    def tell(self) -> None:
+        """Once, that the job is here: a host that hears nothing takes us for paused. At the first tick, since an answer
+        to the job itself would cost each short one 0.4 ms of its 4; those end before, and FINAL says more."""
+        if not self.told:
+            self.told = True
+            self.link.send(TAKEN)
 
     def watch(self) -> float:
         """See to the time limits, and every TICK to the counters (for a short job, reading them at each event would
@@ -244,6 +257,7 @@ class Run:
         if now >= self.deadline:
             self.stop("wall", graceful=True)
         if now >= self.next_look:
+            self.tell()
             self.look()
             self.next_look = now + TICK
         due = [self.next_look, self.deadline, *([] if self.kill_at is None else [self.kill_at])]
@@ -370,6 +384,7 @@ def supervise(run: Run, wake: int) -> None:
     """Run the one job to its end."""
     link, child = run.link, run.child
     open_pipes = set(child.pipes)
+    report = next(fd for fd, kind in child.pipes.items() if kind == RESULT)
     wait = min(TICK, run.limits["wall_seconds"])
     while not run.reaped():
         poller = select.poll()
@@ -380,7 +395,10 @@ def supervise(run: Run, wake: int) -> None:
         if link.backlog < BACKLOG:
             for fd in open_pipes:
                 poller.register(fd, select.POLLIN)
-        for fd, _ in poller.poll(wait * 1000):
+        events = poller.poll(wait * 1000)
+        if (report, select.POLLHUP) in events and len(run.report) < 2:
+            time.sleep(GIVING_BACK)
+        for fd, _ in events:
             if fd == 0:
                 if any(kind == CANCEL for kind, _ in link.receive()):
                     run.stop("cancelled")

@@ -12,8 +12,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,6 +19,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from orchestrator.alerts.bounded import BoundedConnection
 from orchestrator.alerts.model import title
 from orchestrator.errors import SettingsError
 
@@ -37,6 +36,9 @@ class Channel(Protocol):
     def send(self, told: Mapping[str, Any]) -> None:
         """Raises ``ChannelFault``."""
 
+    def stop(self) -> None:
+        """From another thread, once: ``send`` ends soon, and so does whatever it began. Neither waits nor raises."""
+
 
 class Webhook:
     """POSTs the document as JSON. Whatever does not answer with 2xx has failed; redirects are not followed, and no
@@ -46,40 +48,37 @@ class Webhook:
 
     def __init__(self, url: str, *, seconds: float = SEND_SECONDS) -> None:
         self._url, self._seconds = urlsplit(url), seconds
+        self._under_way: BoundedConnection | None = None
+        self._stopped = False
 
     def send(self, told: Mapping[str, Any]) -> None:
-        connection, late = self._connection(), threading.Event()
-        ends = threading.Timer(self._seconds, _cut, [connection, late])  # sockets' time-outs begin anew with every byte
-        ends.daemon = True
-        ends.start()
+        url = self._url
+        connection = BoundedConnection(url.hostname or "", url.port, tls=url.scheme == "https", seconds=self._seconds)
+        self._under_way = connection
+        if self._stopped:  # in between
+            connection.end()
         try:
-            target = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+            target = (url.path or "/") + (f"?{url.query}" if url.query else "")
             headers = {"Content-Type": "application/json", "User-Agent": "skill-orchestrator", "Connection": "close"}
             connection.request("POST", target, json.dumps(told).encode(), headers)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ChannelFault(f"it cannot be reached: {_words(error)}") from None
+            fault = self._late() if connection.over else f"it cannot be reached: {_words(error)}"
+            raise ChannelFault(fault) from None
         finally:
-            ends.cancel()
             connection.close()
-        if late.is_set():
-            raise ChannelFault(f"it did not answer within {self._seconds:g} s")
+        if connection.cut:  # what was read up to there may look like an answer
+            raise ChannelFault(self._late())
         if not 200 <= status < 300:
             raise ChannelFault(f"it answered {status}" + ("; redirects are not followed" if status < 400 else ""))
 
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(host, port, timeout=self._seconds, context=context)
-        return http.client.HTTPConnection(host, port, timeout=self._seconds)
+    def _late(self) -> str:
+        return "it was ended: this closes" if self._stopped else f"it did not answer within {self._seconds:g} s"
 
-
-def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
-    late.set()
-    if (sock := connection.sock) is not None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+    def stop(self) -> None:
+        self._stopped = True
+        if (connection := self._under_way) is not None:
+            connection.end()
 
 
 def _words(error: Exception) -> str:
@@ -87,34 +86,58 @@ def _words(error: Exception) -> str:
 
 
 class Command:
-    """Runs a program with the document as JSON on its standard input: no shell, and what it prints is dropped."""
+    """Runs a program with the document as JSON on its standard input: no shell, and what it prints is dropped. It ends
+    with the bound, or with this process's ``Alerts``, its children with it."""
 
     name = "command"
 
     def __init__(self, arguments: Sequence[str], *, seconds: float = SEND_SECONDS) -> None:
         self._arguments, self._seconds = list(arguments), seconds
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     def send(self, told: Mapping[str, Any]) -> None:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the operator's own program, and no text of a skill among its arguments
-                self._arguments,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,  # a Ctrl-C at the terminal is not for it; and it ends with its children
-            )
-        except (OSError, ValueError) as error:
-            raise ChannelFault(f"it cannot be started: {_words(error)}") from None
+        process = self._started()
         try:
             process.communicate(json.dumps(told).encode() + b"\n", timeout=self._seconds)
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # not waited for yet, so the number is still its own
+            self._kill()
             process.wait()
             raise ChannelFault(f"it did not end within {self._seconds:g} s") from None
+        finally:
+            with self._lock:
+                self._process = None
         if process.returncode != 0:
-            raise ChannelFault(f"it ended with {process.returncode}")
+            killed = "it was ended: this closes" if self._stopped else f"it ended with {process.returncode}"
+            raise ChannelFault(killed)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with self._lock:  # a stop comes before it, or ends it
+            if self._stopped:
+                raise ChannelFault("it was not started: this closes")
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - the operator's own program, and no text of a skill among its arguments
+                    self._arguments,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,  # a Ctrl-C at the terminal is not for it; and it ends with its children
+                )
+            except (OSError, ValueError) as error:
+                raise ChannelFault(f"it cannot be started: {_words(error)}") from None
+            return self._process
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._kill()
+
+    def _kill(self) -> None:
+        with self._lock:
+            if (process := self._process) is not None and process.returncode is None:  # else the number is another's
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 class Apprise:
@@ -142,3 +165,6 @@ class Apprise:
             raise ChannelFault(f"apprise failed: {type(error).__name__}") from None
         if refused or not sent:
             raise ChannelFault(f"{refused} of its URLs are not usable" if refused else "a service did not take it")
+
+    def stop(self) -> None:
+        """Its threads end with the process."""

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from orchestrator.outputs.secrets import Detector
 from orchestrator.text import one_line
 
-AlertKind = Literal["run_failed", "quarantined", "audit", "pool_degraded", "pool_recovered", "test"]
+AlertKind = Literal["run_failed", "quarantined", "audit", "pool_degraded", "pool_recovered", "program", "test"]
 OPPOSITES: Final[Mapping[AlertKind, AlertKind]] = {"pool_degraded": "pool_recovered", "pool_recovered": "pool_degraded"}
 MAX_MESSAGE: Final = 500  # characters
 MAX_NAME: Final = 200
@@ -36,6 +36,13 @@ class Alert:
         return self.kind, self.skill, self.rule
 
 
+@dataclass(slots=True)
+class Slip:
+    """Where an alert is in the journal; None: not there (yet)."""
+
+    id: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """An alert on its way. ``suppressed``: alike ones that were not sent since the last one that was; ``limited``:
@@ -44,6 +51,7 @@ class Notice:
     alert: Alert
     suppressed: int = 0
     limited: int = 0
+    slip: Slip = field(default_factory=Slip, compare=False)
 
 
 def document(notice: Notice, detector: Detector) -> dict[str, Any]:

@@ -34,6 +34,9 @@ class Note:
         except (OrchestratorError, ChangesRefused, OSError, ValueError) as error:
             raise ChannelFault(f"it cannot be written: {error}") from None
 
+    def stop(self) -> None:
+        """It ends by itself: the vault's journal finishes what is under way, or takes it back."""
+
 
 def page(told: Mapping[str, Any]) -> str:
     """The note's text. What could be another's words stands in fenced code only."""

@@ -8,27 +8,43 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from loguru import logger
 
 from orchestrator.alerts.channels import Channel, ChannelFault
 from orchestrator.alerts.model import Notice, document
+from orchestrator.alerts.threads import joined, started
 from orchestrator.outputs.secrets import Detector
 
 CAPACITY: Final = 100
+STOP_SECONDS: Final = 1.0  # for a channel to end once it was told to
+
+
+def untold(notice: Notice, took: bool) -> None:
+    pass
 
 
 class Outbox:
-    """Thread-safe. ``put`` never waits and never raises."""
+    """Thread-safe. ``put`` never waits and never raises. ``report`` is called in the outbox's thread with each notice
+    that was tried, and whether the channel took it; it must not raise."""
 
-    def __init__(self, channel: Channel, detector: Detector, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        detector: Detector,
+        report: Callable[[Notice, bool], None] = untold,
+        *,
+        capacity: int = CAPACITY,
+    ) -> None:
         self.channel = channel
-        self._detector, self._capacity = detector, capacity
+        self._detector, self._report, self._capacity = detector, report, capacity
         self._ready = threading.Condition()
         self._waiting: deque[Notice] = deque()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._in_hand = False
         self.dropped = 0
 
     def put(self, notice: Notice) -> bool:
@@ -38,44 +54,46 @@ class Outbox:
                 self.dropped += 1
                 return False
             self._waiting.append(notice)
-            if self._thread is None and not self._start():
-                return False
+            if self._thread is None:
+                self._thread = started(self._work, self.channel.name)
             self._ready.notify()
-            return True
-
-    def _start(self) -> bool:
-        thread = threading.Thread(target=self._work, name=f"alerts-{self.channel.name}", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # no more threads: the next alert tries again
-            logger.warning("alerts by {} wait: {}", self.channel.name, error)
-            return False
-        self._thread = thread
-        return True
+            return self._thread is not None
 
     def close(self, deadline: float) -> int:
-        """Take no more, send what waits until ``deadline`` (monotonic); how many were not sent in all."""
+        """Take no more, send what waits until ``deadline`` (monotonic), and stop the channel then; how many were not
+        sent in all."""
         with self._ready:
             self._closed = True
             self._ready.notify()
-        if self._thread is not None:
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+        joined(self._thread, deadline)
         with self._ready:
-            left = len(self._waiting)
-            self._waiting.clear()  # the thread, if it is stuck, ends after the one that it has
+            left = len(self._waiting) + self._in_hand
+            self._waiting.clear()
+            stuck = self._in_hand
+        if stuck:
+            self.channel.stop()
+            joined(self._thread, time.monotonic() + STOP_SECONDS)
         return left + self.dropped
 
     def _work(self) -> None:
         while (notice := self._next()) is not None:
-            try:
-                self.channel.send(document(notice, self._detector))
-            except ChannelFault as fault:
-                logger.warning("an alert could not be sent by {}: {}", self.channel.name, fault)
-            except Exception as error:  # noqa: BLE001 - a fault in here must not end the channel; told
-                logger.error("an alert could not be sent by {}: {}", self.channel.name, type(error).__name__)
+            self._report(notice, self._sent(notice))
+
+    def _sent(self, notice: Notice) -> bool:
+        try:
+            self.channel.send(document(notice, self._detector))
+        except ChannelFault as fault:
+            logger.warning("an alert could not be sent by {}: {}", self.channel.name, fault)
+        except Exception as error:  # noqa: BLE001 - a fault in here must not end the channel; told
+            logger.error("an alert could not be sent by {}: {}", self.channel.name, type(error).__name__)
+        else:
+            return True
+        return False
 
     def _next(self) -> Notice | None:
         with self._ready:
+            self._in_hand = False
             while not self._waiting and not self._closed:
                 self._ready.wait()
+            self._in_hand = bool(self._waiting)
             return self._waiting.popleft() if self._waiting else None

@@ -3,13 +3,16 @@
 The first alert of its kind is sent at once. Alike ones within the interval are counted, and the next one that is sent
 says how many there were. One that says the opposite (it is over) ends the interval: what begins again is told, else the
 last word would be wrong. Over all kinds at most so many are sent within any hour; what that keeps back is counted too.
+
+In memory, for one process: what rules where there is no journal, or it does not answer (``journal.py`` has the same
+rules for all processes).
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from orchestrator.alerts.model import OPPOSITES, Alert, Notice
@@ -33,27 +36,38 @@ class Throttle:
         self._sent: deque[float] = deque()
         self._limited = 0
 
-    def admit(self, alert: Alert, now: float) -> Notice | None:
-        """The notice to send, or None. ``now`` is monotonic, in seconds."""
+    def admit(self, alert: Alert, now: float, times: int = 1) -> Notice | None:
+        """The notice to send, or None. ``now`` is monotonic, in seconds; ``times``: how many came at once."""
         while self._sent and now - self._sent[0] >= _HOUR_SECONDS:
             self._sent.popleft()
-        if (opposite := OPPOSITES.get(alert.kind)) and (past := self._seen.get((opposite, alert.skill, alert.rule))):
-            past.sent_at = -math.inf
+        self._end_opposite(alert)
         seen = self._seen.get(alert.key)
         if seen is not None and now - seen.sent_at < self._interval:
-            seen.suppressed += 1
+            seen.suppressed += times
             return None
         if len(self._sent) >= self._per_hour:
-            self._limited += 1
+            self._limited += times
             return None
-        notice = Notice(alert, 0 if seen is None else seen.suppressed, self._limited)
-        self._limited = 0
+        return self._send(Notice(alert), now, times)
+
+    def follow(self, alert: Alert, now: float, notice: Notice | None) -> Notice | None:
+        """Another rules, and so it did; what it could not know, since it did not answer then, is added."""
+        self._end_opposite(alert)
+        return None if notice is None else self._send(notice, now, 1)
+
+    def _end_opposite(self, alert: Alert) -> None:
+        if (opposite := OPPOSITES.get(alert.kind)) and (past := self._seen.get((opposite, alert.skill, alert.rule))):
+            past.sent_at = -math.inf
+
+    def _send(self, notice: Notice, now: float, times: int) -> Notice:
+        seen = self._seen.pop(notice.alert.key, None)
+        known = 0 if seen is None else seen.suppressed
+        limited, self._limited = self._limited, 0
         self._sent.append(now)
-        self._seen.pop(alert.key, None)
-        self._seen[alert.key] = _Seen(now)
+        self._seen[notice.alert.key] = _Seen(now, times - 1)
         if len(self._seen) > MAX_KEYS:
             self._seen.popitem(last=False)
-        return notice
+        return replace(notice, suppressed=notice.suppressed + known, limited=notice.limited + limited)
 
     def unsent(self) -> int:
         """Alerts that no notice has told of so far."""

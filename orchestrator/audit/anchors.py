@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import subprocess
 import syslog
 import threading
@@ -24,24 +25,29 @@ from typing import Any, Final
 from loguru import logger
 
 from orchestrator.audit.chain import Head, seal
-from orchestrator.audit.files import open_private, private_bytes, replace_private
+from orchestrator.audit.files import open_private, replace_private
 from orchestrator.audit.key import Key, Keyring
+from orchestrator.audit.thinning import thinned
 from orchestrator.records.errors import RecordsError
 from orchestrator.strictjson import StrictJSONError, loads
 
 NAME: Final = "audit.anchors"
-MAX_BYTES: Final = 64 * 2**20  # of the file, when it is read
+MAX_BYTES: Final = 64 * 2**20  # that are read of the file: of a larger one its beginning and its end
 THIN_BYTES: Final = 4 * 2**20  # from here on it is thinned out
-_NEWEST_KEPT: Final = 1000
-_EACH_KEPT: Final = 1000  # of the older ones, one of so many
+MAX_FAULTS: Final = 10_000  # then the rest is not read
+_MOST_ASIDE: Final = 8  # faulty files that are kept
 _LINE_BYTES: Final = 1000
 OUTSIDE_SECONDS: Final = 60.0  # between two lines for the command and syslog
 COMMAND_SECONDS: Final = 10.0
 _WHAT: Final = "the audit trail's anchor file"
+_FAULTY: Final = ".faulty-"  # what is put after its name, for files that are kept
+_FORMER: Final = ".former-"
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
+    """When it was noted (microseconds since 1970), that record ``seq`` with the seal ``mac`` was the last one."""
+
     at_us: int
     seq: int
     mac: str
@@ -83,20 +89,31 @@ def parsed(line: bytes, keys: Keyring) -> tuple[Anchor, int]:
     return Anchor(found["at_us"], found["seq"], found["mac"]), found["offset"]
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A file with faults, in whose place a new one is. ``aside``: the name it is kept by; "": so many are kept that it
+    is not."""
+
+    faults: int
+    aside: str
+
+
 class AnchorFile:
     """Append-only, but that it is thinned out when it grows. Several processes may write to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, key: Key, head: Head, *, sync: bool) -> None:
-        """``RecordsError``: it is not ours alone, or cannot be written. ``sync``: it is on the disk afterwards."""
+    def append(self, key: Key, head: Head, *, sync: bool) -> bool:
+        """Whether it is the first line of a file that was missing or empty. ``RecordsError``: it is not ours alone, or
+        cannot be written. ``sync``: it is on the disk afterwards."""
         with self._opened() as (descriptor, size):
             line = line_of(key, Anchor(time.time_ns() // 1000, head.seq, head.mac), size) + b"\n"
             if os.write(descriptor, line) != len(line):
                 raise RecordsError(f"{_WHAT} {self.path} cannot be written: no space is left")
             if sync:
                 os.fsync(descriptor)
+            return size == 0
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, int]]:
@@ -106,7 +123,7 @@ class AnchorFile:
                 descriptor = open_private(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, what=_WHAT)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX)
-                    if os.fstat(descriptor).st_ino != self.path.lstat().st_ino:
+                    if not self._is_still(descriptor):
                         continue  # thinned out between opening and locking
                     yield descriptor, _whole(descriptor)
                     return
@@ -115,27 +132,75 @@ class AnchorFile:
         except OSError as error:
             raise RecordsError(f"{_WHAT} {self.path} cannot be written: {error.strerror}") from error
 
+    def _is_still(self, descriptor: int) -> bool:
+        try:
+            return os.fstat(descriptor).st_ino == self.path.lstat().st_ino
+        except FileNotFoundError:
+            return False
+
     def read(self, keys: Keyring) -> Reading:
-        """All anchors whose seal fits, and what does not. ``RecordsError``: it is not ours alone, or too large."""
+        """All anchors whose seal fits, and what does not. ``RecordsError``: it is not ours alone."""
         if not os.path.lexists(self.path):
             return Reading(missing=True)
-        return read_lines(private_bytes(self.path, MAX_BYTES, what=_WHAT), keys, offsets=True)
+        with os.fdopen(open_private(self.path, os.O_RDONLY, what=_WHAT), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= MAX_BYTES:
+                return read_lines(file.read(size), keys, offsets=True)
+            half = MAX_BYTES // 2
+            first = read_lines(file.read(half), keys, offsets=True)
+            file.seek(size - half - 1)
+            start = size - half - 1 + len(file.readline(half))  # of the first line that is there wholly
+            last = read_lines(file.read(half), keys, offsets=True, start=start)
+        faults = [f"it is larger than {MAX_BYTES >> 20} MiB: its middle was not read", *first.faults]
+        faults += [f"from byte {start} on, {fault}" for fault in last.faults]
+        return Reading(first.anchors + last.anchors, faults, last.torn)
 
     def size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def thin(self, keys: Keyring, key: Key, first: int) -> None:
-        """Drop most of the older anchors, and all of records before ``first``. A file with faults is left alone."""
-        with self._opened():
+    def thin(self, keys: Keyring, key: Key, first: int) -> Replaced | None:
+        """Drop most of the older anchors (``thinning``), and all of records before ``first``. A file with faults is
+        left alone while it is small, for whoever looks into it; then it is kept aside, and what is genuine goes on."""
+        with self._opened() as (_, size):
             reading = self.read(keys)
+            if reading.faults and size <= THIN_BYTES:
+                return None
+            replaced = None
             if reading.faults:
-                return
-            wanted = [each for each in reading.anchors if each.seq >= first]
-            older, newest = wanted[:-_NEWEST_KEPT], wanted[-_NEWEST_KEPT:]
-            content = b""
-            for anchor in (*older[::-_EACH_KEPT][::-1], *newest):
-                content += line_of(key, anchor, len(content)) + b"\n"
-            replace_private(self.path, content)
+                room = len(self.aside()) < _MOST_ASIDE
+                replaced = Replaced(len(reading.faults), self._kept_aside(_FAULTY) if room else "")
+            replace_private(self.path, _content(key, thinned([a for a in reading.anchors if a.seq >= first])))
+            return replaced
+
+    def begin_anew(self, key: Key, head: Head) -> str:
+        """A new file whose first line is ``head``. The former one is kept, by the name that is returned ("": there was
+        none)."""
+        with self._opened() as (_, size):
+            former = self._kept_aside(_FORMER) if size else ""
+            replace_private(self.path, _content(key, [Anchor(time.time_ns() // 1000, head.seq, head.mac)]))
+            return former
+
+    def _kept_aside(self, word: str) -> str:
+        """A second name for it: at no time it is missing for others who write. ``OSError``."""
+        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        kept = self.path.with_name(f"{self.path.name}{word}{moment}-{secrets.token_hex(4)}")
+        kept.hardlink_to(self.path)
+        return kept.name
+
+    def aside(self) -> list[str]:
+        """The names of faulty files that were replaced, oldest first. ``RecordsError``."""
+        try:
+            names = [path.name for path in self.path.parent.iterdir()]
+        except OSError as error:
+            raise RecordsError(f"{self.path.parent} cannot be read: {error.strerror}") from error
+        return sorted(name for name in names if name.startswith(self.path.name + _FAULTY))
+
+
+def _content(key: Key, anchors: Iterable[Anchor]) -> bytes:
+    content = bytearray()
+    for anchor in anchors:
+        content += line_of(key, anchor, len(content)) + b"\n"
+    return bytes(content)
 
 
 def _whole(descriptor: int) -> int:
@@ -149,13 +214,11 @@ def _whole(descriptor: int) -> int:
     return whole
 
 
-def read_lines(raw: bytes, keys: Keyring, *, offsets: bool) -> Reading:
-    """``offsets``: each line must stand where it was written; copies from elsewhere need not. Those may have something
-    before the first brace, as syslog's lines do."""
-    reading, place = Reading(), 0
-    lines = raw.split(b"\n")
-    reading.torn = bool(lines.pop())
-    for number, line in enumerate(lines, 1):
+def read_lines(raw: bytes, keys: Keyring, *, offsets: bool, start: int = 0) -> Reading:
+    """``offsets``: each line must stand where it was written, the first at ``start``; copies from elsewhere need not.
+    Those may have something before the first brace, as syslog's lines do."""
+    reading = Reading(torn=bool(raw) and not raw.endswith(b"\n"))
+    for number, (place, line) in enumerate(_lines(raw), 1):
         text = line if offsets else line[max(0, line.find(b"{")) :]
         try:
             anchor, offset = parsed(text, keys)
@@ -163,11 +226,21 @@ def read_lines(raw: bytes, keys: Keyring, *, offsets: bool) -> Reading:
             if text.startswith(b"{") or offsets:
                 reading.faults.append(f"line {number}: {error}")
         else:
-            if offsets and offset != place:
+            if offsets and offset != start + place:
                 reading.faults.append(f"line {number}: it was written at another place: lines are missing or moved")
             reading.anchors.append(anchor)
-        place += len(line) + 1
+        if len(reading.faults) >= MAX_FAULTS:
+            reading.faults.append(f"line {number}: what follows was not read")
+            break
     return reading
+
+
+def _lines(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Whole lines, and where they begin. Not all at once: somebody may have made millions."""
+    place = 0
+    while (end := raw.find(b"\n", place)) >= 0:
+        yield place, raw[place:end]
+        place = end + 1
 
 
 class Outside:

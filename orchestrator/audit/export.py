@@ -6,7 +6,8 @@
 | outcome | 1007 Process Activity | 2 Terminate |
 | event, rotation, checkpoint | 6003 API Activity | 99 Other |
 
-What OCSF has no field for is under ``unmapped``: the whole body, and the seal.
+What OCSF has no field for is under ``unmapped``: the whole body, and the seal. Where somebody put something else in the
+place of a time, ``time`` is 0, and ``at_us`` under ``unmapped`` is that as text.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def _common(record: Record, product: dict[str, str]) -> dict[str, Any]:
         "status": record.status,
         "metadata": {"version": OCSF, "product": product, "uid": record.mac, "sequence": record.seq,
                      "correlation_uid": record.run_id},
-        "unmapped": {"kind": record.kind, "at_us": record.at_us, "code": record.code, "manifest": record.manifest,
-                     "body": record.body, "prev": record.prev, "mac": record.mac},
+        "unmapped": {"kind": record.kind, "at_us": record.odd_at or record.at_us, "code": record.code,
+                     "manifest": record.manifest, "body": record.body, "prev": record.prev, "mac": record.mac},
     }  # fmt: skip
 
 

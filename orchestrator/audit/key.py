@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Final
 
 from orchestrator.audit.chain import derived, key_id
 from orchestrator.audit.files import private_bytes, replace_private
+from orchestrator.private import sync
 from orchestrator.records.errors import RecordsError
 
 NAME: Final = "audit.key"
@@ -83,17 +84,34 @@ def load(path: Path) -> Keyring:
     return Keyring(path, found)
 
 
-def make(path: Path) -> Keyring:
-    """The keys at ``path``, made if there are none. Several callers at once get the same."""
-    with _locked(path):
-        if not exists(path):
-            replace_private(path, _line(secrets.token_bytes(32)))
-        return load(path)
+def is_half_made(path: Path) -> bool:
+    """Whether a crash came between ``make`` and its end."""
+    return exists(_half(path))
+
+
+def make(path: Path, begin: Callable[[Keyring], None]) -> Keyring:
+    """A first key, in its place once ``begin`` has begun a trail with it. Hold ``locked``. Where ``begin`` raises, or a
+    crash comes, the key is there under another name, and the next call goes on with it: ``begin`` may find its own
+    work."""
+    half = _half(path)
+    if not exists(half):
+        replace_private(half, _line(secrets.token_bytes(32)))
+    begin(load(half))
+    try:
+        half.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        raise RecordsError(f"{path} cannot be written: {error.strerror}") from error
+    return load(path)
+
+
+def _half(path: Path) -> Path:
+    return path.with_name(f"{path.name}.begun")
 
 
 def add(path: Path) -> Keyring:
     """One more key, now the newest. It seals nothing before a record says so (``AuditTrail.rotate``)."""
-    with _locked(path):
+    with locked(path):
         raw = private_bytes(path, _MAX_BYTES, what="the audit trail's key file", missing_hint=_RESTORE)
         replace_private(path, raw + _line(secrets.token_bytes(32)))
         return load(path)
@@ -104,7 +122,8 @@ def _line(secret: bytes) -> bytes:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """One caller at a time, of all processes."""
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -28,11 +28,28 @@ _DAMAGED: Final = "see what `orchestrator audit verify` finds; nothing is added 
 
 
 def head_of(connection: Connection) -> tuple[Head, str] | None:
-    """The head and its seal, unchecked; None before the first record."""
+    """The head and its seal, unchecked; None before the trail is begun."""
     row = _HEAD(connection).fetchone()
     if row is None:
         return None
     return Head(row[0] if isinstance(row[0], int) else -1, str(row[1]), str(row[2])), str(row[3])
+
+
+def is_begun(connection: Connection) -> bool:
+    return head_of(connection) is not None or records_in(connection) > 0
+
+
+def begin(connection: Connection, key: Key) -> Head:
+    """A sealed head before the first record, so that an emptied trail is told from one that has none yet."""
+    head = Head(0, GENESIS, key.id)
+    _FIRST_HEAD(connection, head.seq, head.mac, head.key_id, head_seal(key.heads, head))
+    return head
+
+
+def is_ended(connection: Connection, run_id: str) -> bool:
+    """Whether it has an outcome."""
+    there = select(AUDIT_RECORDS.c.seq).where(AUDIT_RECORDS.c.run_id == run_id, AUDIT_RECORDS.c.kind == "outcome")
+    return connection.scalar(there.limit(1)) is not None
 
 
 def records_in(connection: Connection) -> int:
@@ -46,7 +63,6 @@ class Addition:
     connection: Connection
     keys: Keyring
     head: Head
-    fresh: bool  # there is no head yet
     rows: list[dict[str, Any]] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
 
@@ -55,13 +71,11 @@ class Addition:
         """At the end of the chain, which is at ``found``. ``RecordsError``: the head is not as it was written, or its
         key is not here."""
         if found is None:
-            if records_in(connection):
-                raise RecordsError("the audit trail has lost its head", hint=_DAMAGED)
-            return cls(connection, keys, Head(0, GENESIS, keys.newest.id), fresh=True)
+            raise RecordsError("the audit trail has lost its head", hint=_DAMAGED)
         head, sealed = found
         if head_seal(keys.need(head.key_id).heads, head) != sealed:
             raise RecordsError("the audit trail's head was changed", hint=_DAMAGED)
-        return cls(connection, keys, head, fresh=False)
+        return cls(connection, keys, head)
 
     @property
     def key(self) -> Key:
@@ -89,5 +103,4 @@ class Addition:
             _ADD_BLOB.many(self.connection, list(self.blobs.items()))
         _ADD.many(self.connection, [tuple(row[name] for name in COLUMNS) for row in self.rows])
         sealed = head_seal(self.key.heads, self.head)
-        put_head = _FIRST_HEAD if self.fresh else _NEXT_HEAD
-        put_head(self.connection, self.head.seq, self.head.mac, self.head.key_id, sealed)
+        _NEXT_HEAD(self.connection, self.head.seq, self.head.mac, self.head.key_id, sealed)

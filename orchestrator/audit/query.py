@@ -1,4 +1,5 @@
-"""Reading the trail: runs with what became of them, and single records. Nothing here verifies; ``verify`` does.
+"""Reading the trail: runs with what became of them, and single records. Nothing here verifies; ``verify`` does. But
+whatever somebody put into the tables is read: as text, bytes that are none as ``\\xff``.
 
 A run is what its intent and its outcome say. Without an outcome it is *interrupted*, or *running* where the
 orchestrator that started it is alive.
@@ -6,20 +7,30 @@ orchestrator that started it is alive.
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, and_, cast, exists, func, or_, select
 
+from orchestrator.audit.records import MAX_BODY_BYTES
+from orchestrator.audit.rows import MAX_BLOB_BYTES
 from orchestrator.records import Database
 from orchestrator.records.tables import AUDIT_BLOBS, AUDIT_RECORDS
+from orchestrator.strictjson import StrictJSONError, loads
 
 INTERRUPTED: Final = "interrupted"
 RUNNING: Final = "running"
 _BATCH: Final = 1000
+_MOST_BYTES: Final = 4096  # of a name or hash; ours are shorter
+_MAX_DEPTH: Final = 100  # of a body or manifest; ours are flatter
+_LATEST_US: Final = 253_370_764_800 * 10**6  # 9999-01-01: what can be shown as a date anywhere
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 _R: Final = AUDIT_RECORDS.c
+_TEXTS: Final = ("kind", "run_id", "skill", "status", "principal", "session", "code", "manifest", "prev", "mac")
 Alive = Callable[[str], bool]
 
 
@@ -29,7 +40,8 @@ def _nobody(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as it was written. ``body`` is {} where it is no JSON object (somebody changed it)."""
+    """One record as it stands there. Somebody may have changed it: ``body`` is {} where it is no JSON object, and
+    ``at_us`` 0 where it is no time; what stands there instead is ``odd_at``."""
 
     seq: int
     at_us: int
@@ -44,6 +56,7 @@ class Record:
     body: dict[str, Any]
     prev: str
     mac: str
+    odd_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class Reader:
     def tail(self, count: int) -> list[Record]:
         """The last records, oldest first."""
         with self._database.reading() as connection:
-            found = connection.execute(select(AUDIT_RECORDS).order_by(_R.seq.desc()).limit(count)).fetchall()
+            found = connection.execute(_all(connection).order_by(_R.seq.desc()).limit(count)).fetchall()
         return [_record(each) for each in reversed(found)]
 
     def states(self, records: Sequence[Record]) -> dict[str, str]:
@@ -94,7 +107,7 @@ class Reader:
     def show(self, run_id: str) -> Run | None:
         """All about one run; None: the trail has nothing of it."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(AUDIT_RECORDS).where(_R.run_id == run_id).order_by(_R.seq)).fetchall()
+            rows = connection.execute(_all(connection).where(_R.run_id == run_id).order_by(_R.seq)).fetchall()
             found = [_record(each) for each in rows]
             if not found:
                 return None
@@ -109,15 +122,15 @@ class Reader:
             return Run(run_id, state, None, outcome, events)
         code, manifest = _blob(connection, intent.code), _blob(connection, intent.manifest)
         return Run(
-            run_id, state, intent, outcome, events, code.decode("utf-8", "replace"), _object(manifest),
-            _passed(intent, _object(_blob(connection, _ruleset(intent)))),
+            run_id, state, intent, outcome, events, code.decode("utf-8", "replace"), _object(manifest, MAX_BLOB_BYTES),
+            _passed(intent, _object(_blob(connection, _ruleset(intent)), MAX_BLOB_BYTES)),
         )  # fmt: skip
 
     def search(self, wanted: Wanted, limit: int) -> list[Run]:
         """Runs, newest first, without their code and manifest."""
-        query = select(AUDIT_RECORDS).where(_R.kind == "intent", *_conditions(wanted)).order_by(_R.seq.desc())
         found: list[Run] = []
         with self._database.reading() as connection:
+            query = _all(connection).where(_R.kind == "intent", *_conditions(wanted)).order_by(_R.seq.desc())
             for row in _streamed(connection, query):
                 intent = _record(row)
                 outcome = _outcome(connection, intent.run_id)
@@ -134,8 +147,8 @@ class Reader:
         conditions = [_R.at_us >= since_us] if since_us else []
         conditions += [_R.at_us < until_us] if until_us else []
         while True:
-            query = select(AUDIT_RECORDS).where(_R.seq > after, *conditions).order_by(_R.seq).limit(_BATCH)
             with self._database.reading() as connection:
+                query = _all(connection).where(_R.seq > after, *conditions).order_by(_R.seq).limit(_BATCH)
                 batch = connection.execute(query).fetchall()
             yield from map(_record, batch)
             if len(batch) < _BATCH:
@@ -184,30 +197,54 @@ def _conditions(wanted: Wanted) -> Iterator[Any]:
         yield _R.at_us < wanted.until_us
 
 
+def _all(connection: Connection) -> Select[Any]:
+    """All columns of ``AUDIT_RECORDS``; of SQLite, which stores any type in any column, as bytes."""
+    names = [column.name for column in AUDIT_RECORDS.columns if column.name != "seq"]
+    return select(_R.seq, *(_raw(connection, name) for name in names))
+
+
+def _raw(connection: Connection, name: str) -> ColumnElement[Any]:
+    most = MAX_BODY_BYTES + 1 if name == "body" else _MOST_BYTES
+    if connection.dialect.name == "sqlite":
+        return func.substr(cast(_R[name], LargeBinary), 1, most, type_=LargeBinary()).label(name)
+    return _R[name] if name in ("number", "at_us") else func.substr(_R[name], 1, most).label(name)
+
+
 def _record(row: Row[Any]) -> Record:
-    return Record(
-        row.seq, row.at_us, row.kind, row.run_id, row.skill, row.status, row.principal, row.session, row.code,
-        row.manifest, _object(row.body), row.prev, row.mac,
-    )  # fmt: skip
+    at = _text(row.at_us)
+    at_us = int(at) if _DIGITS.fullmatch(at) else _LATEST_US
+    odd = at_us >= _LATEST_US
+    texts = {name: _text(row._mapping[name]) for name in _TEXTS}
+    body = _object(row.body, MAX_BODY_BYTES)
+    return Record(seq=row.seq, at_us=0 if odd else at_us, body=body, odd_at=at if odd else "", **texts)
 
 
-def _object(raw: str | bytes) -> dict[str, Any]:
+def _text(value: Any) -> str:
+    return (
+        value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else "" if value is None else str(value)
+    )
+
+
+def _object(raw: str | bytes | None, most: int) -> dict[str, Any]:
     try:
-        found = json.loads(raw) if raw else {}
-    except (ValueError, RecursionError):
+        found = loads(raw or b"", max_bytes=most, max_depth=_MAX_DEPTH, what="record")
+    except StrictJSONError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _outcome(connection: Connection, run_id: str) -> Record | None:
-    query = select(AUDIT_RECORDS).where(_R.run_id == run_id, _R.kind == "outcome").order_by(_R.seq).limit(1)
+    query = _all(connection).where(_R.run_id == run_id, _R.kind == "outcome").order_by(_R.seq).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else _record(row)
 
 
 def _blob(connection: Connection, name: str) -> bytes:
-    found = connection.scalar(select(AUDIT_BLOBS.c.content).where(AUDIT_BLOBS.c.sha256 == name)) if name else b""
-    return found or b""
+    if not name:
+        return b""
+    content = AUDIT_BLOBS.c.content
+    shown = cast(content, LargeBinary) if connection.dialect.name == "sqlite" else content
+    return connection.scalar(select(shown).where(AUDIT_BLOBS.c.sha256 == name)) or b""
 
 
 def _ruleset(intent: Record) -> str:
@@ -217,6 +254,9 @@ def _ruleset(intent: Record) -> str:
 
 
 def _passed(intent: Record, ruleset: dict[str, Any]) -> tuple[str, ...]:
-    checks = intent.body.get("checks") or {}
-    found = {each.get("rule") for name in ("failed", "warned", "would_deny") for each in checks.get(name, ())}
-    return tuple(rule for rule in ruleset.get("rules", ()) if rule not in found)
+    checks, rules = intent.body.get("checks"), ruleset.get("rules")
+    if not isinstance(checks, dict) or not isinstance(rules, list):
+        return ()
+    lists = [found for name in ("failed", "warned", "would_deny") if isinstance(found := checks.get(name), list)]
+    found = [each.get("rule") for each in itertools.chain(*lists) if isinstance(each, dict)]
+    return tuple(rule for rule in rules if isinstance(rule, str) and rule not in found)

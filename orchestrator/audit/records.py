@@ -254,6 +254,7 @@ def outcome(result: RunResult, texts: Sanitiser) -> Draft:
         "changes": _changes(result.changes, texts),
         "review": result.review,
         "attempts": result.attempts,
+        "cached": {"run_id": result.cached_run_id} if result.cached else None,
         "usage": _integers(result.usage),
         "timings": _integers(result.timings),
         "warm": result.warm,
@@ -296,7 +297,7 @@ def raised(run_id: str, skill: str, error: BaseException, texts: Sanitiser) -> D
 def event(
     action: str, texts: Sanitiser, *, principal: str, session: str, run_id: str, skill: str, facts: Mapping[str, Any]
 ) -> Draft:
-    body = {"format": FORMAT, "action": texts.name(action), "facts": texts.outline(facts)}
+    body = {"format": FORMAT, "action": texts.name(action), "facts": texts.outline(facts, lines=True)}
     return Draft(
         "event", canonical(body), run_id=run_id, skill=texts.text(skill), principal=texts.text(principal),
         session=texts.text(session), status=texts.name(action),

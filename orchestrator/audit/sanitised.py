@@ -1,18 +1,19 @@
 """Foreign values as what a record may hold of them. Secrets are taken out first, then content.
 
-* A short string of one line stays as it is: it says what was asked for. A longer one, or one of several lines, is
-  content (a note's, say): only its length stays. So do the first entries of long lists.
+* A string that is one short word stays as it is: a path, a date, a tag say what was asked for. Anything else may be
+  content (a line of a note, say): only its length stays. What we and the operator's people say is no content, so there
+  short lines of several words stay too. Of long lists only the first entries do.
 * Digests are keyed: whoever has the records, but not the key, cannot find a small value out by trying.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from orchestrator.audit.chain import keyed
-from orchestrator.outputs.secrets import Detector
+from orchestrator.outputs.secrets import MARKERS, Detector
 from orchestrator.outputs.values import screened
 from orchestrator.strictjson import dumps_canonical
 from orchestrator.text import one_line
@@ -73,9 +74,9 @@ class Sanitiser:
             return self.text(text)
         return _length(text)
 
-    def outline(self, value: Any) -> Any:
-        """A JSON value as what a record may hold of it."""
-        return _Outline().of(screened(plain(value), self.detector)[0], 0)
+    def outline(self, value: Any, *, lines: bool = False) -> Any:
+        """A JSON value as what a record may hold of it. ``lines``: short ones stay, not single words alone."""
+        return _Outline(_line if lines else _word).of(screened(plain(value), self.detector)[0], 0)
 
 
 def plain(value: Any) -> Any:
@@ -87,12 +88,13 @@ def plain(value: Any) -> Any:
 
 @dataclass(slots=True)
 class _Outline:
+    short: Callable[[str], str]
     left: int = MAX_VALUES
 
     def of(self, value: Any, depth: int) -> Any:
         self.left -= 1
         if isinstance(value, str):
-            return _short(value)
+            return self.short(value)
         if isinstance(value, Mapping):
             return self._object(value, depth)
         if isinstance(value, list):
@@ -109,7 +111,7 @@ class _Outline:
             if number >= MAX_ENTRIES or self.left <= 0:
                 shown["..."] = f"[{len(value) - number} more]"
                 break
-            shown[_short(key)] = self.of(inner, depth + 1)
+            shown[self.short(key)] = self.of(inner, depth + 1)
         return shown
 
     def _list(self, value: list[Any], depth: int) -> Any:
@@ -124,10 +126,16 @@ class _Outline:
         return shown
 
 
-def _short(text: str) -> str:
+def _line(text: str) -> str:
     if len(text) > MAX_TEXT or "\n" in text or "\r" in text:
         return _length(text)
     return one_line(text, MAX_TEXT * 10)
+
+
+def _word(text: str) -> str:
+    """By bytes: where words are not set apart by blanks, a sentence has few characters."""
+    fits = len(text.encode("utf-8", "surrogatepass")) <= MAX_TEXT and len(text.split()) <= 1
+    return _line(text) if fits or text in MARKERS else _length(text)
 
 
 def _length(text: str) -> str:

@@ -1,32 +1,41 @@
-"""``verify``: reads the whole trail once, and names what was done to it.
+"""``verify``: reads the whole trail once, and names whatever was done to it.
 
-What it cannot see: records that whoever holds the key file forged and who also changed the anchors. Anchors that lie
-elsewhere (``more``: lines that the command or syslog took away) find that too, up to their own age.
+What it cannot see:
+
+* an older copy of the database with an anchor file cut to the same length: no key is needed for that. Records whose
+  anchors were cut off show only until the next start anchors the end again;
+* records that whoever holds the key file forged, who then can write anchors for them too.
+
+Anchors that lie elsewhere (``more``: lines that the command or syslog took away) find both, up to their own age.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select
 
 from orchestrator.audit import key as keys
+from orchestrator.audit import rows, told
 from orchestrator.audit.anchors import Anchor, AnchorFile, Reading, by_number, read_lines
-from orchestrator.audit.chain import SEALED, Head, head_seal
+from orchestrator.audit.chain import Head, head_seal
 from orchestrator.audit.key import Keyring
-from orchestrator.audit.ledger import head_of, records_in
-from orchestrator.audit.records import MAX_BODY_BYTES
-from orchestrator.audit.walk import MAX_ODD, Range, Row, Walk
+from orchestrator.audit.ledger import records_in
+from orchestrator.audit.walk import MAX_ODD, Named, Names, Range, Walk
 from orchestrator.records import Database
+from orchestrator.records.tables import AUDIT_RECORDS
 from orchestrator.text import one_line
 
-_BATCH: Final = 2000
+ANCHORED_SECONDS: Final = 60  # an anchor follows its record within milliseconds, or not at all
+MOST_UNANCHORED: Final = 2  # older records that a killed process may have left behind
+_MOST_TOLD: Final = 20  # of one sort
 
 
 class Fault(StrEnum):
@@ -40,6 +49,8 @@ class Fault(StrEnum):
     BLOB = "blob"
     ANCHORS = "anchors"
     KEY = "key"
+    TABLES = "tables"
+    INDEX = "index"
     UNFINISHED = "unfinished"
 
 
@@ -73,6 +84,14 @@ class Verdict:
         self.found.append(Found(fault, meaning, first, first if last is None else last))
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    key_path: Path
+    anchor_file: AnchorFile
+    more: bytes
+    now_us: int
+
+
 @dataclass(slots=True)
 class _Trail:
     """What was read."""
@@ -82,90 +101,124 @@ class _Trail:
     anchors: list[Anchor]
     walk: Walk
     head: tuple[Head, str] | None
+    missing: dict[str, Named] = field(default_factory=dict)  # blobs, by what they are
 
 
-def verify(database: Database, key_path: Path, anchor_file: AnchorFile, *, more: bytes = b"") -> Verdict:
+def verify(
+    database: Database, key_path: Path, anchor_file: AnchorFile, *, more: bytes = b"", now_us: int | None = None
+) -> Verdict:
     """``more``: further anchor lines, from elsewhere. ``RecordsError``: the database or a file cannot be read."""
     began, verdict = time.monotonic(), Verdict()
+    given = _Given(key_path, anchor_file, more, time.time_ns() // 1000 if now_us is None else now_us)
     try:
-        _verify(database, key_path, anchor_file, more, verdict)
+        _verify(database, given, verdict)
     finally:
         verdict.seconds = time.monotonic() - began
+    verdict.found.sort(key=lambda each: each.first)
     return verdict
 
 
-def _verify(database: Database, key_path: Path, anchor_file: AnchorFile, more: bytes, verdict: Verdict) -> None:
-    if not keys.exists(key_path):
-        with database.reading() as connection:
-            held = records_in(connection)
-        if held or anchor_file.size():
-            verdict.records = held
-            verdict.add(Fault.KEY, f"the key file {key_path} is missing: not one record can be verified")
-        return
-    ring = keys.load(key_path)
-    reading = anchor_file.read(ring)  # before the database, which is then at least as new
-    further = read_lines(more + b"\n" * (not more.endswith(b"\n")), ring, offsets=False) if more else Reading()
-    anchors = [*reading.anchors, *further.anchors]
+def _verify(database: Database, given: _Given, verdict: Verdict) -> None:
+    ring = keys.load(given.key_path) if keys.exists(given.key_path) else None
+    # before the database, which is then at least as new
+    reading = Reading() if ring is None else given.anchor_file.read(ring)
     with database.reading() as connection:
-        walk = Walk(ring, by_number(anchors))
-        for batch in _batches(connection):
-            walk.feed(batch)
-            if walk.given_up:
-                break
-        trail = _Trail(ring, reading, anchors, walk, head_of(connection))
-        verdict.records, verdict.first, verdict.last = walk.count, walk.first, walk.last
-        verdict.anchors = len(anchors)
-        _judge(trail, verdict)
-        _blobs(connection, verdict)
-    verdict.found += [Found(Fault.ANCHORS, f"the given anchors: {each}") for each in further.faults[:20]]
-    verdict.found.sort(key=lambda each: each.first)
+        if not _tables(connection, verdict):
+            return
+        if ring is None:
+            verdict.records = records_in(connection)
+            if verdict.records or given.anchor_file.size():
+                verdict.add(Fault.KEY, f"the key file {given.key_path} is missing: not one record can be verified")
+            return
+        further = _further(given.more, ring)
+        for name in given.anchor_file.aside():
+            verdict.add(Fault.ANCHORS, f"a changed anchor file was replaced, and is kept as {name}: move it away")
+        trail = _read(connection, ring, reading, further, verdict)
+        end = _judge(trail, verdict)
+        if end is not None:
+            _unanchored(connection, trail, end, given.now_us, verdict)
+        _blobs(connection, trail, verdict)
+        verdict.notes += told.notes(connection)
+    verdict.found += [Found(Fault.ANCHORS, f"the given anchors: {each}") for each in further.faults[:_MOST_TOLD]]
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _batches(connection: Connection) -> Iterator[list[Row]]:
-    """All records by place. SQLite keeps whatever bytes somebody put there, so it is asked for bytes; of hostile ones,
-    not more than a record may have."""
-    cap = MAX_BODY_BYTES + 1
-    sqlite = connection.dialect.name == "sqlite"
-    column = "substr(CAST({} AS BLOB), 1, {})" if sqlite else "left(CAST({} AS TEXT), {})"
-    columns = ", ".join(column.format(name, cap) for name in (*SEALED, "mac"))
-    statement = text(f"SELECT seq, {columns} FROM audit_records WHERE seq > :after ORDER BY seq LIMIT {_BATCH}")  # noqa: S608
-    after = -(2**63)
-    while found := connection.execute(statement, {"after": after}).fetchall():
-        yield [_row(each) for each in found]
-        after = found[-1][0]
+def _further(more: bytes, ring: Keyring) -> Reading:
+    return read_lines(more + b"\n" * (not more.endswith(b"\n")), ring, offsets=False) if more else Reading()
 
 
-def _row(found: Sequence[Any]) -> Row:
-    values = [each if type(each) is bytes else b"" if each is None else str(each).encode() for each in found[1:]]
-    return Row(found[0], values[:-1], values[-1])
+def _tables(connection: Connection, verdict: Verdict) -> bool:
+    """Whether there is something to read; and whether queries find what is there."""
+    missing = rows.missing_tables(connection)
+    for name in missing:
+        verdict.add(Fault.TABLES, f"the table {name} was dropped, or replaced by something else")
+    if missing:
+        return False
+    damage = rows.damage(connection)
+    for each in damage[:_MOST_TOLD]:
+        verdict.add(Fault.INDEX, f"queries may not find what is there: {one_line(each, 200)}")
+    if len(damage) > _MOST_TOLD:
+        verdict.add(Fault.INDEX, f"and {len(damage) - _MOST_TOLD} more")
+    return True
+
+
+def _read(connection: Connection, ring: Keyring, reading: Reading, further: Reading, verdict: Verdict) -> _Trail:
+    anchors = [*reading.anchors, *further.anchors]
+    walk = Walk(ring, by_number(anchors))
+    trail = _Trail(ring, reading, anchors, walk, rows.head(connection))
+    with closing(rows.records(connection)) as records:
+        while walk.feed(records):
+            _look_up(connection, walk.take_named(), trail.missing)
+    _look_up(connection, walk.take_named(), trail.missing)
+    verdict.records, verdict.first, verdict.last = walk.count, walk.first, walk.last
+    verdict.anchors = len(anchors)
+    return trail
+
+
+def _look_up(connection: Connection, named: Mapping[Names, Named], missing: dict[str, Named]) -> None:
+    """Add to ``missing`` what is named and not there."""
+    wanted = {name.decode("ascii", "replace") for names in named for name in names if name}
+    there = rows.blobs_there(connection, wanted)
+    for names, records in named.items():
+        for what, name in names._asdict().items():
+            if not name or name.decode("ascii", "replace") in there:
+                continue
+            found = missing.get(what)
+            if found is None:
+                missing[what] = Named(records.first, records.count)
+            else:
+                found.first, found.count = min(found.first, records.first), found.count + records.count
 
 
 # --- concluding ----------------------------------------------------------------------------------------------------
 
 
-def _judge(trail: _Trail, verdict: Verdict) -> None:
+def _judge(trail: _Trail, verdict: Verdict) -> int | None:
+    """The number of the last record that there ever was; None: it was given up."""
     _anchor_file(trail, verdict)
     if trail.walk.given_up:
         meaning = f"more than {MAX_ODD} oddities up to record {trail.walk.last}: what follows was not looked at"
         verdict.add(Fault.UNFINISHED, meaning, trail.walk.last)
-        return
+        return None
     end = _end(trail, verdict)
     _beginning(trail, verdict)
     _places(trail, verdict, end)
     _histories(trail, verdict)
+    return end
 
 
 def _anchor_file(trail: _Trail, verdict: Verdict) -> None:
     reading = trail.reading
     if reading.missing and (trail.walk.count or trail.head):
         verdict.add(Fault.ANCHORS, "the anchor file is missing: a cut end or an older copy cannot be ruled out")
-    for each in reading.faults[:20]:
+    elif trail.head and not (trail.anchors or reading.faults):
+        verdict.add(Fault.ANCHORS, "the anchor file is empty: a cut end or an older copy cannot be ruled out")
+    for each in reading.faults[:_MOST_TOLD]:
         verdict.add(Fault.ANCHORS, f"the anchor file was changed, {each}")
-    if len(reading.faults) > 20:
-        verdict.add(Fault.ANCHORS, f"and {len(reading.faults) - 20} lines more")
+    if len(reading.faults) > _MOST_TOLD:
+        verdict.add(Fault.ANCHORS, f"and {len(reading.faults) - _MOST_TOLD} lines more")
     if reading.torn:
         verdict.notes.append("the anchor file's last line is cut off, as a crash leaves it; the next start repairs it")
 
@@ -193,6 +246,8 @@ def _checked_head(trail: _Trail, verdict: Verdict) -> Head | None:
     if trail.head is None:
         if trail.walk.count:
             verdict.add(Fault.HEAD, "the head, which says where the chain ends, was deleted")
+        elif not any(each.seq for each in trail.anchors):
+            verdict.add(Fault.HEAD, "the trail was emptied: its key is there, but neither a record nor the head")
         return None
     head, sealed = trail.head
     key = trail.keys.get(str(head.key_id))
@@ -264,9 +319,26 @@ def _histories(trail: _Trail, verdict: Verdict) -> None:
     for first, _ in odd.spliced.found:
         meaning = "genuine records of two histories: it does not follow the one before, a part was restored from a copy"
         verdict.add(Fault.RESTORED, meaning, first)
-    anchored = max((each.seq for each in trail.anchors), default=0)
-    if last > anchored and not trail.reading.missing:
-        verdict.notes.append(f"records {anchored + 1} to {last} have no anchor yet")
+
+
+def _unanchored(connection: Connection, trail: _Trail, end: int, now_us: int, verdict: Verdict) -> None:
+    """Records at the end that no anchor tells of. A process that is killed leaves a record or two so, until the next
+    start; when there are more, and a minute has passed, somebody cut their anchors off (a machine that lost power while
+    it was busy looks the same, and is not given the benefit of the doubt)."""
+    anchored, last = max((each.seq for each in trail.anchors), default=0), min(end, trail.walk.last)
+    if last <= anchored or not trail.reading.anchors:  # that it has none at all is told already
+        return
+    place = AUDIT_RECORDS.c.seq.between(anchored + 1, last)
+    old = AUDIT_RECORDS.c.at_us < now_us - ANCHORED_SECONDS * 1_000_000
+    count = connection.scalar(select(func.count()).select_from(AUDIT_RECORDS).where(place, old)) or 0
+    others = connection.dialect.name != "sqlite"  # machines that write to one server have anchor files of their own
+    if count > MOST_UNANCHORED and not others:
+        meaning = f"the anchor file's end was cut off: {count} records older than a minute have no anchor"
+        verdict.add(Fault.ANCHORS, meaning, anchored + 1, last)
+    else:
+        verdict.notes.append(
+            f"records {anchored + 1} to {last} have no anchor yet, or elsewhere; the next start writes one"
+        )
 
 
 def minus(ranges: Iterable[Range], others: Iterable[Range]) -> list[Range]:
@@ -287,21 +359,29 @@ def minus(ranges: Iterable[Range], others: Iterable[Range]) -> list[Range]:
 
 # --- blobs ---------------------------------------------------------------------------------------------------------
 
+_BLOBS: Final = {"code": "the code", "manifest": "the manifest", "ruleset": "the list of rules that looked"}
 
-def _blobs(connection: Connection, verdict: Verdict) -> None:
-    """Whether code and manifests are there, and what their names say."""
-    for name in ("code", "manifest"):
-        missing = (
-            f"SELECT min(seq), count(*) FROM audit_records r WHERE {name} <> ''"  # noqa: S608 - a name of our own
-            f" AND NOT EXISTS (SELECT 1 FROM audit_blobs b WHERE b.sha256 = r.{name})"
-        )
-        first, count = connection.execute(text(missing)).one()
-        if count:
-            verdict.add(Fault.BLOB, f"the {name} of {count} records is missing, first of this one", int(first))
-    after = ""
-    one = text("SELECT sha256, content FROM audit_blobs WHERE sha256 > :after ORDER BY sha256 LIMIT 1")
-    while (found := connection.execute(one, {"after": after}).one_or_none()) is not None:
-        after, content = found
-        raw = content if isinstance(content, bytes) else str(content).encode("utf-8", "replace")
-        if hashlib.sha256(raw).hexdigest() != after:
-            verdict.add(Fault.BLOB, f"the content that is named {one_line(str(after), 64)} was changed")
+
+def _blobs(connection: Connection, trail: _Trail, verdict: Verdict) -> None:
+    """Whether what records name is there, and is what its name says."""
+    for what, records in trail.missing.items():
+        meaning = f"{_BLOBS[what]} of {records.count} records is missing, first of this one"
+        verdict.add(Fault.BLOB, meaning, records.first)
+    odd = 0
+    with closing(rows.blobs(connection)) as blobs:
+        for each in blobs:
+            what = _odd(each)
+            odd += bool(what)
+            if what and odd <= _MOST_TOLD:
+                name = one_line(each.name.decode("utf-8", "backslashreplace"), 64)
+                verdict.add(Fault.BLOB, f"the content that is named {name} {what}")
+    if odd > _MOST_TOLD:
+        verdict.add(Fault.BLOB, f"and {odd - _MOST_TOLD} contents more")
+
+
+def _odd(blob: rows.BlobRow) -> str:
+    """What is wrong with it; "": nothing."""
+    if blob.content is None:
+        return "is larger than any that was ever written: it was not read"
+    well = blob.fit and hashlib.sha256(blob.content).hexdigest().encode() == blob.name
+    return "" if well else "was changed"

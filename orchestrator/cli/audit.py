@@ -1,4 +1,4 @@
-"""``orchestrator audit ...``: the audit trail, verified and read. No engine is asked, nothing is written."""
+"""``orchestrator audit ...``: the audit trail, verified and read. No engine is asked; only ``begin`` writes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ from rich.text import Text
 from orchestrator.audit import key as keys
 from orchestrator.audit.anchors import MAX_BYTES, AnchorFile
 from orchestrator.audit.anchors import NAME as ANCHORS
+from orchestrator.audit.beginning import begin_anew
 from orchestrator.audit.export import lines
-from orchestrator.audit.query import INTERRUPTED, Reader, Record, Run, Wanted
+from orchestrator.audit.query import INTERRUPTED, RUNNING, Reader, Record, Run, Wanted
+from orchestrator.audit.records import RAISED
 from orchestrator.audit.verify import Found, Verdict, verify
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put, put_json, safe, say
 from orchestrator.cli.exits import FAILED, SUCCEEDED, Exit
 from orchestrator.cli.render import moment
 from orchestrator.records import Database
+from orchestrator.results.model import Status
 from orchestrator.sandbox.ownership import Instance, private_directory
 from orchestrator.settings import Settings
+from orchestrator.text import one_line
 
+_STATES: Final = (*sorted(Status), RAISED, INTERRUPTED, RUNNING)
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _WORDS: Final = {"succeeded": "green", "allowed": "", "running": "cyan", INTERRUPTED: "yellow", "denied": "yellow"}
@@ -76,9 +81,8 @@ def verify_trail(*, anchors: Path | None, output: Output) -> Exit:
 def verified(settings: Settings, *, more: bytes = b"") -> Verdict:
     """The whole trail, by its keys and anchors; ``more``: further anchor lines. Raises ``RecordsError``."""
     private_directory(settings.state_dir)
-    file = AnchorFile(settings.audit_anchor_file or settings.state_dir / ANCHORS)
     with Database.of(settings) as database:
-        return verify(database, settings.state_dir / keys.NAME, file, more=more)
+        return verify(database, settings.state_dir / keys.NAME, _anchor_file(settings), more=more)
 
 
 def _given(path: Path) -> bytes:
@@ -117,6 +121,25 @@ def _place(found: Found) -> str:
     return f"record {found.first}" if found.first == found.last else f"records {found.first} to {found.last}"
 
 
+def begin_trail(*, output: Output) -> Exit:
+    """Raises ``RecordsError`` where there is a trail, or no key."""
+    settings = load_settings()
+    private_directory(settings.state_dir)
+    with Database.of(settings) as database:
+        former = begin_anew(database, settings.state_dir / keys.NAME, _anchor_file(settings))
+    if output is Output.JSON:
+        put_json({"former_anchors": former})
+        return SUCCEEDED
+    out().print("a new audit trail is begun")
+    if former:
+        out().print(safe(f"the former anchors are kept as {former}", one_line=True), soft_wrap=True)
+    return SUCCEEDED
+
+
+def _anchor_file(settings: Settings) -> AnchorFile:
+    return AnchorFile(settings.audit_anchor_file or settings.state_dir / ANCHORS)
+
+
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
@@ -127,16 +150,21 @@ def tail_trail(*, lines_wanted: int, output: Output) -> Exit:
     if output is Output.JSON:
         put_json([asdict(each) | {"state": states.get(each.run_id, "")} for each in found])
         return SUCCEEDED
-    table = plain_table("no.", "when", "what", "run", "skill", "status", "who", right=("no.",))
+    table = plain_table("no.", "when", "what", "run", "skill", "status", "who", right=("no.",), whole=("run",))
     for each in found:
         status = each.status
         if each.kind == "intent" and states.get(each.run_id) == INTERRUPTED:
             status = f"{status}, {INTERRUPTED}"
-        row = (moment(each.at_us / 1e6), each.kind, each.run_id, each.skill)
+        row = (_when(each), each.kind, each.run_id, each.skill)
         table.add_row(str(each.seq), *(safe(cell, one_line=True) for cell in row), _state(status),
                       safe(each.principal, one_line=True))  # fmt: skip
     out().print(table if found else "the audit trail is empty")
     return SUCCEEDED
+
+
+def _when(record: Record) -> str:
+    """Somebody may have put something else there than a time."""
+    return one_line(record.odd_at, 40) if record.odd_at else moment(record.at_us / 1e6)
 
 
 def _state(word: str) -> Text:
@@ -167,7 +195,7 @@ def show_run(run_id: str, *, output: Output) -> Exit:
 def _show_record(record: Record) -> None:
     console = out()
     who = f" by {record.principal}" if record.principal else ""
-    heading = f"{record.kind} (record {record.seq}), {moment(record.at_us / 1e6)}{who}: {record.status}"
+    heading = f"{record.kind} (record {record.seq}), {_when(record)}{who}: {record.status}"
     console.print(safe(heading, "bold", one_line=True), soft_wrap=True)
     for name, value in sorted(record.body.items()):
         if value not in (None, "", [], {}) and name != "format":
@@ -176,6 +204,8 @@ def _show_record(record: Record) -> None:
 
 
 def search_trail(wanted: dict[str, str], *, since: str | None, until: str | None, limit: int, output: Output) -> Exit:
+    if wanted["state"] not in ("", *_STATES):
+        raise typer.BadParameter(f"--state is one of {', '.join(_STATES)}")
     chosen = Wanted(**wanted, since_us=_us(since, "--since"), until_us=_us(until, "--until"))
     with _reader(load_settings()) as reader:
         found = reader.search(chosen, limit)
@@ -185,11 +215,10 @@ def search_trail(wanted: dict[str, str], *, since: str | None, until: str | None
     if not found:
         say("no run is like that")
         return SUCCEEDED
-    table = plain_table("when", "run", "skill", "state", "who")
-    for each in found:
-        short = _short(each)
-        row = [safe(short[name], one_line=True) for name in ("run_id", "skill")]
-        table.add_row(moment(short["at_us"] / 1e6), *row, _state(each.state), safe(short["principal"], one_line=True))
+    table = plain_table("when", "run", "skill", "state", "who", whole=("run",))
+    for intent, state in ((each.intent, each.state) for each in found if each.intent is not None):
+        row = [safe(cell, one_line=True) for cell in (_when(intent), intent.run_id, intent.skill)]
+        table.add_row(*row, _state(state), safe(intent.principal, one_line=True))
     out().print(table)
     return SUCCEEDED
 

@@ -11,14 +11,16 @@ import re
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.policy.model import EnforcementMode
 from orchestrator.text import escape_controls
+
+if TYPE_CHECKING:
+    from orchestrator.policy.model import EnforcementMode  # at run time it would load jsonschema and the scanner
 
 _NOT_PLAIN: Final = re.compile(r"[^\n\x20-\x7e]")
 
@@ -117,10 +119,13 @@ class Spinner:
         self.stop()
 
 
-def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A table without frames; the columns named in ``right`` are aligned to the right."""
+def plain_table(*columns: str, right: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
+    """A table without frames; the columns named in ``right`` are aligned to the right. Those in ``whole`` are never
+    broken: somebody copies what stands in them."""
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for column in columns:
         number = column in right
-        table.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        table.add_column(
+            column, justify="right" if number else "left", no_wrap=number or column in whole, overflow="fold"
+        )
     return table

@@ -14,6 +14,7 @@ from orchestrator.cli.exits import SUCCEEDED, Exit
 from orchestrator.records import Database, Records
 from orchestrator.records.database import nothing_kept
 from orchestrator.records.tables import VERSION
+from orchestrator.registry import Registry
 from orchestrator.sandbox.ownership import private_directory
 from orchestrator.settings import Settings
 
@@ -76,6 +77,7 @@ def prune_database(*, vault: Path | None, output: Output) -> Exit:
         else:
             freed = _prune_vault(settings)
         prune_by(database, settings)
+        Registry(database).prune(keep_days=settings.audit_days)
         after = database.rows()
     gone = {name: before[name] - count for name, count in after.items() if before[name] > count}
     if output is Output.JSON:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from orchestrator.sandbox.ownership import Instance
 from orchestrator.settings import Settings
 from orchestrator.text import one_line
 from orchestrator.validation.scanner import Scanner
-from orchestrator.vault.history import Deed, History
+from orchestrator.vault.history import History
 from orchestrator.vault.names import shown
 from orchestrator.vault.root import Vault
 from orchestrator.vault.scope import parts
@@ -135,17 +135,22 @@ def desk(settings: Settings) -> Iterator[Desk]:
 
 @contextmanager
 def _on_record(history: History, database: Database, settings: Settings, instance: str) -> Iterator[None]:
-    """What is done here goes into the audit trail, which is opened with the first deed: looking changes nothing."""
-    trail: AuditTrail | None = None
+    """What is done here goes into the audit trail."""
+    with trail_if_needed(database, settings, instance) as trail:
+        history.tell = lambda deed: trail().deed(deed)
+        yield
+
+
+@contextmanager
+def trail_if_needed(database: Database, settings: Settings, instance: str = "") -> Iterator[Callable[[], AuditTrail]]:
+    """The audit trail, opened with the first deed: looking changes nothing."""
     with ExitStack() as opened:
 
-        def tell(deed: Deed) -> None:
-            nonlocal trail
-            trail = trail or opened.enter_context(AuditTrail.of(database, settings, instance=instance))
-            trail.deed(deed)
+        @functools.cache
+        def trail() -> AuditTrail:
+            return opened.enter_context(AuditTrail.of(database, settings, instance=instance))
 
-        history.tell = tell
-        yield
+        yield trail
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from orchestrator.cli.configuration import COLD, load_settings
 from orchestrator.cli.console import Enforcement, Output, Spinner, put, put_json, say
 from orchestrator.cli.desk import login_name, plain
 from orchestrator.cli.exits import OF_STATUS, TERMINATED, Exit
+from orchestrator.cli.failures import show_tracebacks
 from orchestrator.cli.render import dry_run_lines, next_step_lines, result_lines, result_value
 from orchestrator.cli.skills import opened
 from orchestrator.core import Orchestrator
@@ -25,7 +26,7 @@ from orchestrator.interruption import Interruption, cancelling, in_thread
 from orchestrator.manifest import SkillManifest
 from orchestrator.manifest.sources import load_skill
 from orchestrator.registry import reference_in
-from orchestrator.results.model import Status
+from orchestrator.results.model import RunResult, Status
 from orchestrator.settings import Settings
 from orchestrator.text import escape_controls
 from orchestrator.validation.inputs import MAX_INPUT_BYTES, MAX_INPUT_DEPTH
@@ -51,6 +52,8 @@ def run_skill(
     """Raises what ``Orchestrator`` raises; the caller turns that into an exit code."""
     given = read_inputs(inputs)
     settings = load_settings(vault=vault, warm_targets=COLD)
+    if show_tracebacks.get():
+        settings = settings.model_copy(update={"log_level": "verbose"})  # keeps the skill's own too; the log stays
     skill = _skill(manifest, settings)
     spinner = Spinner("waiting for a sandbox")
     echo = Echo(sys.stderr, spinner)
@@ -71,8 +74,14 @@ def run_skill(
             fresh=fresh,
         )
         result = in_thread(run, hurry=partial(orchestrator.close, 0))
-    if output is Output.TEXT:
+        spinner.stop()
         echo.end()
+        _show(result, skill, vault, dry_run=dry_run, output=output)  # closing may take seconds: alerts may hang
+    return exit_of(result.status, cancel)
+
+
+def _show(result: RunResult, skill: SkillManifest, vault: Path | None, *, dry_run: bool, output: Output) -> None:
+    if output is Output.TEXT:
         for line in result_lines(result, skill.code):
             say(line)
         for line in dry_run_lines(result) if dry_run else next_step_lines(result, vault):
@@ -81,7 +90,7 @@ def run_skill(
             put(result_value(result))
     else:
         put_json(result.to_dict())
-    return exit_of(result.status, cancel)
+    sys.stdout.flush()
 
 
 def _skill(manifest: Path, settings: Settings) -> SkillManifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put, put_json, safe, say
-from orchestrator.cli.desk import plain
+from orchestrator.cli.desk import login_name, plain, trail_if_needed
 from orchestrator.cli.exits import SUCCEEDED, Exit
 from orchestrator.cli.render import moment
 from orchestrator.errors import SessionError
@@ -33,8 +34,8 @@ _SENSIBLE = (
 def _opened() -> Iterator[Sessions]:
     settings = load_settings()
     private_directory(settings.state_dir)
-    with Database.of(settings) as database:
-        yield Sessions(database)
+    with Database.of(settings) as database, trail_if_needed(database, settings) as trail:
+        yield Sessions(database, keep=lambda change: trail().keep(change))
 
 
 def open_session(budget: Budget, *, label: str, output: Output) -> Exit:
@@ -46,7 +47,7 @@ def open_session(budget: Budget, *, label: str, output: Output) -> Exit:
         )
     with _opened() as sessions:
         try:
-            state = sessions.open(budget, label)
+            state = sessions.open(budget, label, by=login_name(str(os.getuid())))
         except SessionError as error:
             raise SessionError(str(error), hint=_SENSIBLE) from error
     if output is Output.JSON:
@@ -86,7 +87,7 @@ def show_session(session_id: str, *, output: Output) -> Exit:
 
 def close_session(session_id: str, *, output: Output) -> Exit:
     with _opened() as sessions:
-        state = sessions.close(plain(session_id))
+        state = sessions.close(plain(session_id), by=login_name(str(os.getuid())))
     return _show(state, output)
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from orchestrator.cli.configuration import load_settings
 from orchestrator.cli.console import Output, out, plain_table, put_json, safe
-from orchestrator.cli.desk import login_name, plain
+from orchestrator.cli.desk import login_name, plain, trail_if_needed
 from orchestrator.cli.exits import SUCCEEDED, Exit
 from orchestrator.cli.render import megabytes, milliseconds, moment
 from orchestrator.errors import RegistryError
@@ -27,7 +27,7 @@ from orchestrator.sandbox.ownership import private_directory
 from orchestrator.settings import Settings
 
 COLUMNS = (
-    "skill", "registered", "health", "runs", "well", "p50", "p95", "peak memory", "last run", "owner", "tags",
+    "skill", "listed", "health", "runs", "well", "p50", "p95", "peak memory", "last run", "owner", "tags",
 )  # fmt: skip
 _RIGHT = ("runs", "well", "p50", "p95", "peak memory")
 _STYLES = {"healthy": "green", "degraded": "yellow", "failing": "red", "quarantined": "bold red"}
@@ -35,10 +35,10 @@ _STYLES = {"healthy": "green", "degraded": "yellow", "failing": "red", "quaranti
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Registry]:
-    """Raises ``RecordsError``."""
+    """What is changed by it goes into the audit trail. Raises ``RecordsError``."""
     private_directory(settings.state_dir)
-    with Database.of(settings) as database:
-        yield Registry(database)
+    with Database.of(settings) as database, trail_if_needed(database, settings) as trail:
+        yield Registry(database, keep=lambda change: trail().keep(change))
 
 
 def register_skill(manifest: Path, *, owner: str, tags: Sequence[str], by: str | None, output: Output) -> Exit:
@@ -102,7 +102,9 @@ def list_skills(*, tag: str | None, output: Output) -> Exit:
 
 def skills_table(found: Sequence[KnownSkill], columns: Sequence[str] = COLUMNS) -> Table:
     """``columns``: those of ``COLUMNS`` that are wanted."""
-    table = plain_table(*columns, right=_RIGHT)
+    table = plain_table(*columns, right=_RIGHT, whole=("listed", "health"))
+    for column in table.columns:
+        column.header = str(column.header).replace(" ", "\n")  # it must not be wider than what stands below
     for each in found:
         cells = dict(zip(COLUMNS, _cells(each), strict=True))
         table.add_row(*(cells[name] for name in columns))
@@ -176,6 +178,8 @@ def _lines(each: KnownSkill, document: dict[str, Any]) -> Iterator[tuple[str, st
     if standing.health.condition == "quarantined":
         trial = "the next run is its trial" if document["may_try"] else f"trial from {moment(standing.health.until)}"
         yield "quarantined after", f"{standing.health.why}; {trial}"
+    if standing.lost:
+        yield "damaged", f"{' and '.join(standing.lost)} in the records cannot be read; the next run begins anew"
     yield (
         "runs",
         f"{counts.runs}: " + (", ".join(f"{n} {what}" for what, n in sorted(counts.statuses.items())) or "none"),
@@ -221,6 +225,7 @@ def _document(registry: Registry, each: KnownSkill) -> dict[str, Any]:
         "code_sha256": standing.code_sha256,
         "registered": None if each.registered is None else asdict(each.registered),
         "health": standing.health.to_json(),
+        "damaged": list(standing.lost),
         "may_try": registry.may_try(standing),
         "runs": counts.runs,
         "statuses": dict(counts.statuses),

@@ -43,12 +43,25 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TroubleRow:
+    """A skill that the operator should see to. ``state``: failing, or quarantined. ``at``: of its last run."""
+
+    skill: str
+    state: str
+    why: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRow:
-    """Something that the operator should see to. ``at`` None: since when is not known."""
+    """What the operator was told, or would have been by a channel. ``skill`` "": it is about no skill. ``suppressed``:
+    alike ones that were kept back since."""
 
     kind: str
+    skill: str
     message: str
-    at: float | None = None
+    at: float
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +89,6 @@ class Facts:
     skills: Section[SkillRow] = field(default_factory=Section)
     reviews: Section[ReviewRow] = field(default_factory=Section)
     runs: Section[RunRow] = field(default_factory=Section)
+    troubled: Section[TroubleRow] = field(default_factory=Section)
     alerts: Section[AlertRow] = field(default_factory=Section)
     pool: Section[PoolRow] = field(default_factory=Section)

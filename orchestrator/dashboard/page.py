@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
-from orchestrator.dashboard.facts import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow
+from orchestrator.dashboard.facts import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow, TroubleRow
 from orchestrator.text import one_line
 
 T = TypeVar("T")
@@ -35,7 +35,8 @@ def page(facts: Facts) -> str:
         _section("Skills", facts.skills, _SKILLS, lambda row: _skill(row, facts.at)),
         _section("Waiting for a review", facts.reviews, _REVIEWS, lambda row: _review(row, facts.at)),
         _section("Last runs", facts.runs, _RUNS, lambda row: _run(row, facts.at)),
-        _section("Alerts", facts.alerts, _ALERTS, lambda row: _alert(row, facts.at)),
+        _section("Skills in trouble", facts.troubled, _TROUBLED, lambda row: _troubled(row, facts.at)),
+        _section("Last alerts", facts.alerts, _ALERTS, lambda row: _alert(row, facts.at)),
         _section("Sandboxes", facts.pool, _POOL, _pool),
     ]
     return "\n" + "\n\n".join("\n".join(lines) for lines in parts) + "\n\n"  # a marker joins no table
@@ -44,7 +45,8 @@ def page(facts: Facts) -> str:
 _SKILLS: Final = ("Skill", "Runs", "Success", "Last executed", "Errors", "State")
 _REVIEWS: Final = ("Item", "Skill", "About", "Why", "Asked", "Expires")
 _RUNS: Final = ("Run", "Skill", "Status", "Ended")
-_ALERTS: Final = ("Alert", "What", "When")
+_TROUBLED: Final = ("Skill", "State", "Why", "Last executed")
+_ALERTS: Final = ("Alert", "Skill", "What", "When", "Kept back since")
 _POOL: Final = ("Of", "State")
 
 
@@ -79,8 +81,13 @@ def _run(row: RunRow, now: float) -> Iterator[str]:
     yield from (cell(row.run_id), cell(row.skill), cell(row.status), when(row.at, now))
 
 
+def _troubled(row: TroubleRow, now: float) -> Iterator[str]:
+    yield from (cell(row.skill), cell(row.state), cell(row.why) or _NOTHING, when(row.at, now))
+
+
 def _alert(row: AlertRow, now: float) -> Iterator[str]:
-    yield from (cell(row.kind), cell(row.message), when(row.at, now))
+    yield from (cell(row.kind), cell(row.skill) or _NOTHING, cell(row.message), when(row.at, now))
+    yield str(row.suppressed or _NOTHING)
 
 
 def _pool(row: PoolRow) -> Iterator[str]:

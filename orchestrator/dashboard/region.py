@@ -38,6 +38,49 @@ def replaced(old: bytes, body: str) -> bytes:
     return old + gap + BEGIN.encode() + eol + inner + END.encode() + eol
 
 
+def body_of(old: bytes) -> str | None:
+    """What stands between the markers, its lines ending in LF; None for a file without, or one to be left alone."""
+    try:
+        _require_text(old)
+        found = _region(old)
+    except LeaveAlone:
+        return None
+    return None if found is None else old[found[0] : found[1]].decode().replace("\r\n", "\n")
+
+
+def with_late(current: bytes, before: bytes, late: bytes) -> bytes:
+    """``current`` with what somebody wrote into the former file, ``before``, after it was replaced: ``late``.
+
+    Where nobody changed anything around the place since, that is ``late`` as it is. Else its lines around the place
+    that neither of the others has go to the end of ``current``: nobody's words are lost, and none are taken away. What
+    is no text says nothing.
+    """
+    try:
+        _require_text(late)
+        if not fault(late) and replaced(before, "") == replaced(current, ""):
+            return late
+        _require_text(current)
+    except LeaveAlone:
+        return current
+    added = _lines_added(_around(late), {*current.splitlines(), *before.splitlines()})
+    eol = _line_end(current)
+    gap = eol if added and current.removeprefix(_BOM) and not current.endswith(b"\n") else b""
+    return current + gap + b"".join(line + eol for line in added)
+
+
+def _lines_added(late: bytes, known: set[bytes]) -> list[bytes]:
+    return [line for line in late.splitlines() if line not in known and not _ANY.search(line)]
+
+
+def _around(old: bytes) -> bytes:
+    """All but what stands between the markers; all of it where they are not one pair."""
+    try:
+        found = _region(old)
+    except LeaveAlone:
+        found = None
+    return old if found is None else old[: found[0]] + old[found[1] :]
+
+
 def fault(old: bytes) -> str:
     """Why ``replaced`` would leave the file alone; "" when it would not."""
     try:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from orchestrator.alerts import journal
 from orchestrator.audit.query import Reader, Run, Wanted
-from orchestrator.dashboard.facts import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow
+from orchestrator.dashboard.facts import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow, TroubleRow
 from orchestrator.errors import OrchestratorError
 from orchestrator.pool import PoolStats
 from orchestrator.records import Database, Records, Review
@@ -22,7 +23,8 @@ T = TypeVar("T")
 MAX_SKILLS: Final = 100
 MAX_REVIEWS: Final = 20
 MAX_RUNS: Final = 10
-MAX_ALERTS: Final = 20
+MAX_TROUBLED: Final = 20
+MAX_ALERTS: Final = 10
 MAX_POOL: Final = 20
 _TROUBLED: Final = ("quarantined", "failing")
 
@@ -38,6 +40,7 @@ class Sources:
     skills: Callable[[], Sequence[SkillRow]] = nothing
     reviews: Callable[[], Sequence[ReviewRow]] = nothing
     runs: Callable[[], Sequence[RunRow]] = nothing
+    troubled: Callable[[], Sequence[TroubleRow]] = nothing
     alerts: Callable[[], Sequence[AlertRow]] = nothing
     pool: Callable[[], Sequence[PoolRow]] = nothing
 
@@ -49,6 +52,7 @@ def gather(sources: Sources, at: float) -> Facts:
         _section(sources.skills, MAX_SKILLS),
         _section(sources.reviews, MAX_REVIEWS),
         _section(sources.runs, MAX_RUNS),
+        _section(sources.troubled, MAX_TROUBLED),
         _section(sources.alerts, MAX_ALERTS),
         _section(sources.pool, MAX_POOL),
     )
@@ -82,7 +86,8 @@ def sources_of(
         skills=lambda: skill_rows(registry.known()),
         reviews=waiting,
         runs=lambda: [_run_row(each) for each in reader.search(Wanted(), MAX_RUNS)],
-        alerts=lambda: trouble(registry.known()),
+        troubled=lambda: trouble(registry.known()),
+        alerts=lambda: alert_rows(journal.recent(database, MAX_ALERTS)),
         pool=pool,
     )
 
@@ -121,16 +126,19 @@ def _added(one: SkillRow, other: SkillRow) -> SkillRow:
     )
 
 
-def trouble(known: Iterable[KnownSkill]) -> list[AlertRow]:
+def trouble(known: Iterable[KnownSkill]) -> list[TroubleRow]:
     """Skills that fail again and again, or that are kept from running for that."""
     found = []
     for each in known:
         standing, health = each.standing, each.standing.health
         if health.condition in _TROUBLED:
-            why = f": {health.why}" if health.why else ""
-            message = f"{standing.name}@{standing.version}{why}"
-            found.append(AlertRow(health.condition, message, standing.statistics.last_at))
+            skill = f"{standing.name}@{standing.version}"
+            found.append(TroubleRow(skill, health.condition, health.why, standing.statistics.last_at))
     return sorted(found, key=lambda row: -(row.at or 0))
+
+
+def alert_rows(entries: Iterable[journal.Entry]) -> list[AlertRow]:
+    return [AlertRow(each.kind, each.skill, each.message, each.at, each.suppressed) for each in entries]
 
 
 def review_rows(pending: Iterable[Review]) -> list[ReviewRow]:

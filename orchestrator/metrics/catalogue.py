@@ -13,14 +13,18 @@ Kind = Literal["counter", "gauge", "histogram"]
 OTHER: Final = "other"
 """The label's value for everything that is not of its set."""
 
+RAISED: Final = "raised"
+"""Where a run has a status: it broke off, and its caller got an exception. The audit trail's word for it."""
+
 LEVELS: Final = ("strict", "standard", "relaxed", OTHER)
+STATUSES: Final = (*(status.value for status in Status), RAISED)
 STARTS: Final = ("warm", "cold")
 STAGES: Final = ("validate", "lease", "run", "commit")
 SANDBOX_STATES: Final = ("starting", "warm", "checking", "leased", "removing")
 
 LABELS: Final = MappingProxyType(
     {
-        "status": tuple(status.value for status in Status),
+        "status": STATUSES,
         "level": LEVELS,
         "start": STARTS,
         "stage": STAGES,
@@ -65,7 +69,12 @@ def _histogram(name: str, help_: str, buckets: tuple[float, ...], *labels: str) 
     return Metric(f"skill_orchestrator_{name}", "histogram", help_, labels, buckets)
 
 
-RUNS: Final = _counter("runs", "Runs that ended, denied ones included.", "status", "level")
+RUNS: Final = _counter(
+    "runs", "Runs that ended, denied ones and those that broke off (raised) included.", "status", "level"
+)
+RUNS_CACHED: Final = _counter(
+    "runs_cached", "Those of them that were answered with the recorded result of a pure skill: nothing ran.", "level"
+)
 RUN_SECONDS: Final = _histogram(
     "run_seconds", "From the call to the result, of runs that got a sandbox.", SECONDS, "level", "start"
 )
@@ -108,13 +117,13 @@ POOL_CREATED: Final = _counter("pool_created", "Containers made.")
 POOL_CREATE_FAILURES: Final = _counter("pool_create_failures", "Attempts to make one that failed.")
 POOL_REMOVED: Final = _counter("pool_removed", "Containers removed.")
 POOL_REMOVE_FAILURES: Final = _counter("pool_remove_failures", "Attempts to remove one that failed; repeated.")
-POOL_DEAD: Final = _counter("pool_dead", "Found dead while idle or when handed out.")
+POOL_DEAD: Final = _counter("pool_dead", "Found dead or without an answer while idle, or dead when handed out.")
 POOL_EXPIRED: Final = _counter("pool_expired", "Replaced because of their age.")
 POOL_RETIRED: Final = _counter("pool_retired", "Idle ones given up: for room, a smaller target, a changed policy.")
 
 CATALOGUE: Final = (
-    RUNS, RUN_SECONDS, STAGE_SECONDS, CPU_SECONDS, MEMORY_PEAK, VIOLATIONS, WARNINGS, WOULD_DENY, SKILL_RUNS,
-    COMMITS, CHANGES, CONFLICTS, HELD, REVIEWS, VERDICTS, SCANS,
+    RUNS, RUNS_CACHED, RUN_SECONDS, STAGE_SECONDS, CPU_SECONDS, MEMORY_PEAK, VIOLATIONS, WARNINGS, WOULD_DENY,
+    SKILL_RUNS, COMMITS, CHANGES, CONFLICTS, HELD, REVIEWS, VERDICTS, SCANS,
     POOL_SANDBOXES, POOL_TARGET, POOL_WAITING, POOL_MOST, POOL_MOST_WAITING, POOL_DEGRADED, POOL_LEASES,
     POOL_WAIT_SECONDS, POOL_REFUSED, POOL_CREATED, POOL_CREATE_FAILURES, POOL_REMOVED, POOL_REMOVE_FAILURES,
     POOL_DEAD, POOL_EXPIRED, POOL_RETIRED,

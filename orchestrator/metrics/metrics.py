@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.metrics.endpoint import Endpoint
 
 _COUNTED: Final = (
-    c.RUNS, c.RUN_SECONDS, c.STAGE_SECONDS, c.CPU_SECONDS, c.MEMORY_PEAK, c.VIOLATIONS, c.WARNINGS, c.WOULD_DENY,
-    c.SKILL_RUNS, c.COMMITS, c.CHANGES, c.CONFLICTS, c.HELD,
+    c.RUNS, c.RUNS_CACHED, c.RUN_SECONDS, c.STAGE_SECONDS, c.CPU_SECONDS, c.MEMORY_PEAK, c.VIOLATIONS, c.WARNINGS,
+    c.WOULD_DENY, c.SKILL_RUNS, c.COMMITS, c.CHANGES, c.CONFLICTS, c.HELD,
 )  # fmt: skip
 
 
@@ -70,14 +70,24 @@ class Metrics:
     def observe(self, result: RunResult) -> None:
         """Count one run. Raises nothing for any result."""
         with self._lock:
-            self._tally.add(c.RUNS, result.status, level_label(result.level))
-            if self._most_skills:
-                self._tally.add(c.SKILL_RUNS, self._skill(result.skill), result.status)
+            self._count(result.skill, result.level, result.status)
+            if result.cached:
+                self._tally.add(c.RUNS_CACHED, level_label(result.level))
             self._observe_times(result)
             self._observe_vault(result)
             self._observe_rules(c.VIOLATIONS, result.violations)
             self._observe_rules(c.WARNINGS, result.warnings)
             self._observe_rules(c.WOULD_DENY, result.would_deny)
+
+    def broke_off(self, skill: str, level: str) -> None:
+        """Count one run that came to no result, but to an exception. Raises nothing."""
+        with self._lock:
+            self._count(skill, level, c.RAISED)
+
+    def _count(self, skill: str, level: str, status: str) -> None:
+        self._tally.add(c.RUNS, status, level_label(level))
+        if self._most_skills:
+            self._tally.add(c.SKILL_RUNS, self._skill(skill), status)
 
     def _observe_times(self, result: RunResult) -> None:
         tally, timings = self._tally, result.timings

@@ -5,6 +5,7 @@ These are states of this moment, so they are gauges: what was forgotten (``db pr
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any, Final, get_args
 
@@ -15,14 +16,12 @@ from orchestrator.metrics import catalogue as c
 from orchestrator.metrics.tally import Series
 from orchestrator.records import Database, ReviewState, SetState
 from orchestrator.records.tables import AUDIT_RECORDS, CHANGE_SETS, REVIEWS
-from orchestrator.results.model import Status
 from orchestrator.sandbox.engine import Engine
 from orchestrator.sandbox.options import LABEL, LABEL_INSTANCE, LABEL_STATE
 from orchestrator.sandbox.ownership import Instance
 
 SET_STATES: Final[tuple[str, ...]] = get_args(SetState)
 REVIEW_STATES: Final[tuple[str, ...]] = get_args(ReviewState)
-STATUSES: Final = tuple(status.value for status in Status)
 OWNERS: Final = ("alive", "dead")
 
 
@@ -34,14 +33,14 @@ def recorded_series(database: Database | None) -> list[Series]:
         with database.reading() as connection:
             runs, sets, reviews = _runs(connection), _sets(connection), _reviews(connection)
     return [
-        _series(c.RECORDED_RUNS, runs, STATUSES),
+        _series(c.RECORDED_RUNS, runs, c.STATUSES),
         _series(c.RECORDED_SETS, sets, SET_STATES),
         _series(c.RECORDED_REVIEWS, reviews, REVIEW_STATES),
     ]
 
 
 def pending_reviews(database: Database) -> int:
-    """How many review items wait for a person. Raises RecordsError."""
+    """How many review items wait for a person; not those that are too old by now. Raises RecordsError."""
     with database.reading() as connection:
         return _reviews(connection)["pending"]
 
@@ -82,8 +81,12 @@ def _sets(connection: Connection) -> Counter[str]:
 
 
 def _reviews(connection: Connection) -> Counter[str]:
+    """By state, as of now: one that is too old is called expired though nobody has looked at it since."""
     query = select(REVIEWS.c.state, func.count()).group_by(REVIEWS.c.state)
-    return _counted(connection, query)
+    late = (REVIEWS.c.state == "pending") & (REVIEWS.c.expires_at <= time.time())
+    found = _counted(connection, query)
+    expired = min(found["pending"], connection.scalar(select(func.count()).select_from(REVIEWS).where(late)) or 0)
+    return found + Counter(expired=expired) - Counter(pending=expired)
 
 
 def _counted(connection: Connection, query: Select[Any]) -> Counter[str]:

@@ -18,6 +18,16 @@ MAX_BYTES: Final = 16 * 2**20  # of one text; the largest output that a shipped 
 _PASSES: Final = 3  # what stands once a secret was cut out may be one again
 WITHHELD: Final = "[withheld: it holds secrets]"
 _TOO_LARGE: Final = Hit("OUT103", "not examined", 0, 0)
+MARKERS: Final = frozenset(
+    {
+        WITHHELD,
+        *(
+            Hit("", kind, 0, 0).marker
+            for kind in ("canary", "known value", "not examined", *patterns.OWN, *patterns.PLUGINS)
+        ),
+    }
+)
+"""All that may stand where a secret was."""
 
 
 @dataclass(frozen=True, slots=True)

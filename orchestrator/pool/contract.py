@@ -23,7 +23,12 @@ class Sandbox(Protocol):
     def spec(self) -> SandboxSpec: ...
 
     def alive(self) -> bool:
-        """Whether the attached stream is still open and silent. No engine I/O; called while nobody leases it."""
+        """Whether the attached stream is still open and silent. No I/O; called while nobody leases it, by every run."""
+        ...
+
+    def answers(self) -> bool:
+        """Alive, and it answers a question within seconds, as one that is paused does not. No engine I/O; called while
+        nobody leases it, by the periodic check."""
         ...
 
     def destroy(self) -> None:

@@ -26,7 +26,7 @@ from loguru import logger
 from orchestrator import forks
 from orchestrator.errors import EngineError, OrchestratorError, PoolClosed, PoolTimeout
 from orchestrator.pool.backoff import Backoff, Delays
-from orchestrator.pool.contract import Maker, PoolSettings, S, SpecCeilings
+from orchestrator.pool.contract import Maker, PoolSettings, S, Sandbox, SpecCeilings
 from orchestrator.pool.lease import Lease
 from orchestrator.pool.ledger import Ledger
 from orchestrator.pool.members import Member, State
@@ -202,7 +202,7 @@ class WarmPools(Generic[S]):
                     self._act()
             if member is None:
                 return self._handed_over(spec, waiter, deadline, patience, cancelled)
-            alive = self._alive(member)
+            alive = self._holds(member, lambda sandbox: sandbox.alive())
             with self._lock:
                 if alive and not self._refusal:
                     self._ledger.confirm(member)
@@ -383,7 +383,7 @@ class WarmPools(Generic[S]):
         self.tell(trouble)
 
     def _check_idle(self) -> None:
-        """Ask each idle sandbox once. It is taken out for that, so nobody can lease it meanwhile."""
+        """Ask each idle sandbox once for an answer. It is taken out for that, so nobody can lease it meanwhile."""
         seen: set[Member] = set()
         while True:
             with self._lock:
@@ -391,7 +391,7 @@ class WarmPools(Generic[S]):
             if member is None:
                 return
             seen.add(member)
-            alive = self._alive(member)
+            alive = self._holds(member, lambda sandbox: sandbox.answers())
             with self._lock:
                 if alive:
                     self._ledger.checked(member, self._clock())
@@ -399,9 +399,9 @@ class WarmPools(Generic[S]):
                 else:
                     self._bury(member, alive=False)
 
-    def _alive(self, member: Member) -> bool:
+    def _holds(self, member: Member, test: Callable[[Sandbox], bool]) -> bool:
         try:
-            return member.sandbox is not None and member.sandbox.alive()
+            return member.sandbox is not None and test(member.sandbox)
         except Exception as error:  # noqa: BLE001 - a sandbox that cannot be asked is a dead one
             logger.warning("asking a sandbox whether it is alive failed: {!r}", error)
             return False

@@ -9,6 +9,7 @@ once. It holds facts about content (paths, hashes, modes), never the content its
     database.py    ``Database``: connections, transactions, the schema's version, what errors mean
     sqlite.py      what is special about SQLite: the file, its locks, its errors
     writer.py      the one connection that writes to it, and the sync of its log
+    deeds.py       changes that say what was done, for whoever keeps an account of that
     direct.py      statements that are too frequent for SQLAlchemy's way
     postgresql.py  what is special about PostgreSQL: the server, one writer at a time, its errors
     values.py      what JSON columns take

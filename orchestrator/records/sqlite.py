@@ -29,7 +29,8 @@ _RESTORE: Final = "restore it from a backup, or move it (with its -wal and -shm 
 _IN_USE: Final = ("are locked by another process, which did not let go in time", "try again when it has finished")
 _BROKEN: Final = ("are not a database, or are damaged", _RESTORE)
 _FOREIGN: Final = ("do not have the tables that were expected: damaged, or of another program", _RESTORE)
-_MEANINGS: Final = {  # by SQLite's primary result code: what holds of the records, and what to do
+# By SQLite's primary result code: what holds of the records, and what to do.
+_MEANINGS: Final[dict[int | None, tuple[str, str]]] = {
     sqlite3.SQLITE_ERROR: _FOREIGN,
     sqlite3.SQLITE_PERM: ("may not be opened", "check the owner and the mode of the file and its directory"),
     sqlite3.SQLITE_BUSY: _IN_USE,
@@ -143,9 +144,18 @@ class SqliteFile:
         del committing  # a commit that fails here is none
         cause = getattr(error, "orig", error)
         code = getattr(cause, "sqlite_errorcode", None)  # absent where the module itself refuses, before SQLite does
-        if code is not None and (known := _MEANINGS.get(code & 0xFF)):  # an extended code's low byte is its family
+        family = None if code is None else code & 0xFF  # an extended code's low byte
+        if family == sqlite3.SQLITE_IOERR and self._no_space():  # of the files beside it, say, which it makes first
+            family = sqlite3.SQLITE_FULL
+        if known := _MEANINGS.get(family):
             return self._meant(known)
         return RecordsError(f"{self.name} cannot be used: {cause}")
+
+    def _no_space(self) -> bool:
+        try:
+            return os.statvfs(self.path.parent).f_bavail == 0
+        except OSError:
+            return False
 
     def _meant(self, known: tuple[str, str]) -> RecordsError:
         return RecordsError(f"{self.name} {known[0]}", hint=known[1])

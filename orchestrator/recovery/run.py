@@ -3,6 +3,7 @@
     once, and again  ->  failed?  ->  fallback: another skill, or a constant  ->  review, alert
 
 It starts nothing by itself: how a skill is run, a person asked and an alert sent are the caller's, see ``Means``.
+That no sandbox could be had is a failure too; where no fallback answers, its error is raised after all.
 ``succeeded`` always means that code ran to its end and its output was accepted. So another skill that stands in gives
 its own result, marked as degraded; a constant leaves the failure a failure, and is at hand in ``or_fallback()``.
 """
@@ -16,10 +17,10 @@ from functools import partial
 from typing import Any, Final
 
 from orchestrator.alerts.model import Alert
-from orchestrator.errors import CallerError, EngineError, PoolError, SandboxError
+from orchestrator.errors import CallerError, EngineError, PoolClosed, PoolError, SandboxError
 from orchestrator.manifest.model import SkillManifest
-from orchestrator.recovery.again import Attempts, Cancelled, Once, wait
-from orchestrator.recovery.plan import Constant, OtherSkill, plan
+from orchestrator.recovery.again import Attempts, Cancelled, NotBegun, Once, result_of, wait
+from orchestrator.recovery.plan import Constant, OtherSkill, plan, quarantined
 from orchestrator.results.model import FAILURES, FallbackOf, RunResult, Status
 from orchestrator.schemas import compiled
 from orchestrator.text import one_line
@@ -48,34 +49,53 @@ class Means:
 
 
 def recovered(skill: SkillManifest, inputs: Mapping[str, Any], once: Once, means: Means) -> RunResult:
-    """What one call of ``skill`` comes to. ``once`` runs it one time. Raises what ``once`` raises.
+    """What one call of ``skill`` comes to. ``once`` runs it one time. Raises what ``once`` raises; and the error of one
+    that had no sandbox, where no attempt is left and no fallback answers.
 
     Who is asked or told hears of the skill's own failure, also where a fallback answers for it.
     """
     pause = means.pause or partial(wait, cancelled=means.cancelled)
-    failed = Attempts(once, skill.recovery, means.cancelled, pause).result()
-    if failed.status not in FAILURES:
-        return failed
+    ended = Attempts(once, skill.recovery, means.cancelled, pause).ended()
+    if isinstance(ended, NotBegun) and isinstance(ended.error, PoolClosed):
+        raise ended.error  # nothing can be run, asked or told any more
+    failed = result_of(ended)
     result = _with_fallback(skill, inputs, failed, means)
+    if failed.status not in FAILURES:
+        return result
     if skill.recovery.review and means.ask is not None and not result.review:
         result = replace(result, review=means.ask(failed))
     if skill.recovery.alert and means.tell is not None:
         means.tell(failure_alert(failed, degraded=result.degraded))
+    if isinstance(ended, NotBegun) and not result.degraded:
+        _note_what_was_tried(ended.error, failed, result)
+        raise ended.error
     return result
 
 
 def failure_alert(failed: RunResult, *, degraded: bool = False) -> Alert:
     """In words of ours alone: what a skill says of its end may quote a note."""
-    message = f"the run ended as {failed.status.value}"
+    message = (
+        f"the run ended as {failed.status.value}" if failed.attempts else "no sandbox could be had, so nothing ran"
+    )
     message += f" after {failed.attempts} attempts" if failed.attempts > 1 else ""
     message += "; its fallback answered" if degraded else ""
     return Alert("run_failed", message, skill=failed.skill, rule=failed.status.value, run_id=failed.run_id)
 
 
+def _note_what_was_tried(error: BaseException, failed: RunResult, result: RunResult) -> None:
+    """In notes of the error, which tracebacks show: the attempts before the last one, and a fallback in vain."""
+    for line in failed.attempt_reasons:
+        error.add_note(line)
+    if result.reason != failed.reason:
+        error.add_note(result.reason)
+
+
 def _with_fallback(skill: SkillManifest, inputs: Mapping[str, Any], failed: RunResult, means: Means) -> RunResult:
     step = plan(failed, skill.recovery, _NO_MORE, within_fallback=_within_fallback.get())
     if isinstance(step, Constant):
-        return replace(failed, degraded=True, fallback_value=step.value)
+        reason = one_line(f"{failed.reason}; its fallback, a constant, stands in", _REASON)
+        reason = reason if quarantined(failed) else failed.reason
+        return replace(failed, reason=reason, degraded=True, fallback_value=step.value)
     if isinstance(step, OtherSkill) and not means.cancelled():
         return _by_other_skill(step.name, skill, inputs, failed, means.run_skill)
     return failed

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from orchestrator.registry.statistics import began
+from orchestrator.registry.statistics import began, is_moment
 from orchestrator.results.model import RunResult, Status
 
 Condition = Literal["healthy", "degraded", "failing", "quarantined"]
@@ -44,6 +44,8 @@ LONGEST_COOL_DOWN_SECONDS: Final = 86_400.0  # each is twice the one before; a b
 TRIAL_SECONDS: Final = 3600.0
 """After so long without a word from it, a trial is taken for lost (its process died) and another is let through. The
 longest run that a shipped policy allows takes 600 s, and up to an hour may pass in the queue for a sandbox."""
+
+UNREADABLE: Final = "a health that cannot be read any more"
 
 _ILL: Final = {
     Status.FAILED, Status.SIGNALED, Status.TIMED_OUT, Status.CPU_EXCEEDED, Status.OUT_OF_MEMORY, Status.OUTPUT_EXCEEDED,
@@ -78,8 +80,24 @@ class Health:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Health:
-        return cls(**document)
+    def from_json(cls, document: object) -> Health:
+        """``ValueError``: it is not as ``to_json`` writes it."""
+        if not isinstance(document, Mapping) or not document.keys() <= {each.name for each in fields(cls)}:
+            raise ValueError("no health")
+        found = cls(**document)
+        moments = (found.until, found.trial_until)
+        sound = (
+            found.condition in get_args(Condition)
+            and all(isinstance(each, str) for each in (found.condition, found.window, found.trial, found.why))
+            and len(found.window) <= WINDOW
+            and set(found.window) <= set("sfv")
+            and type(found.strikes) is int
+            and found.strikes >= 0
+            and all(is_moment(each) for each in moments)
+        )
+        if not sound:
+            raise ValueError("no health")
+        return found
 
 
 def outcome_of(result: RunResult, *, shortened: bool = False) -> Outcome:
@@ -152,6 +170,12 @@ def released(health: Health, last: Outcome = "") -> Health:
 def given_back(health: Health) -> Health:
     """The trial said nothing, so the next run may be the trial at once."""
     return replace(health, trial="", trial_until=0.0)
+
+
+def unknown(condition: object) -> Health:
+    """In place of one that cannot be read; ``condition`` is what its row says apart from it. Nothing is known, but that
+    a quarantine must not be ended by damage: the next run is its trial."""
+    return Health("quarantined", strikes=1, why=UNREADABLE) if condition == "quarantined" else Health()
 
 
 def may_try(health: Health, at: float) -> bool:

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.records.deeds import Deed
 from orchestrator.registry.health import Health
 from orchestrator.registry.statistics import Statistics
 
-EventKind = Literal["registered", "changed", "disabled", "enabled", "quarantined", "trial", "released"]
+PersonalKind = Literal["registered", "changed", "disabled", "enabled"]
+"""What a person did. Kept as long as the skill is."""
+FollowedKind = Literal["quarantined", "trial", "released", "standing_lost"]
+"""What followed from runs."""
+EventKind = PersonalKind | FollowedKind
+
+Counts = Literal["both", "run", "outcome"]
+"""What is counted of a run: that it took place (statistics), how it ended (health). A call that tries again counts each
+of its runs, and of their endings the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Standing:
     code_sha256: str
     health: Health = field(default_factory=Health)
     statistics: Statistics = field(default_factory=Statistics)
+    lost: tuple[str, ...] = ()  # which of the two are not as they were written, and begin anew with the next run
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,13 @@ class SkillEvent:
     by: str
     kind: EventKind
     detail: Mapping[str, Any]
+
+    def deed(self, digest: str = "") -> Deed:
+        """As those have it who keep an account. ``digest``: of the registered manifest, where it is known."""
+        facts = {**({"digest": digest} if digest else {}), **self.detail}
+        return Deed(
+            f"skill.{self.kind}", facts.get("run", ""), skill=f"{self.name}@{self.version}", by=self.by, facts=facts
+        )
 
 
 ITSELF = "orchestrator"

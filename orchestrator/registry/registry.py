@@ -4,7 +4,8 @@
     registry.record_of(skill, result)        what to do in the transaction that records the outcome
     registry.resolve("name@1.2")             the manifest that was registered
 
-Thread-safe, and safe from several processes: every change is one writing transaction of the ``Database``.
+Thread-safe, and safe from several processes: every change is one writing transaction of the ``Database``. What people
+change goes through ``keep``, which may put it on record in that transaction.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from orchestrator.manifest import SkillManifest, load_manifest
 from orchestrator.manifest.document import manifest_document
 from orchestrator.manifest.sources import SUFFIXES
 from orchestrator.records import Database, RecordsError
+from orchestrator.records.deeds import Deed, Keep, without_account
 from orchestrator.records.tables import SKILL_EVENTS, SKILL_MANIFESTS, SKILL_STANDINGS, SKILLS
 from orchestrator.registry import standings
 from orchestrator.registry.health import may_try
-from orchestrator.registry.model import KnownSkill, RegisteredSkill, SkillEvent, Standing
+from orchestrator.registry.model import Counts, EventKind, KnownSkill, RegisteredSkill, SkillEvent, Standing
 from orchestrator.registry.versions import Reference, newest, parse_reference, parse_version
 from orchestrator.results.model import RunResult, Status
 from orchestrator.strictjson import dumps_canonical
@@ -43,6 +45,8 @@ _KEPT: Final = 64  # manifests that were read lately, so that running by name co
 _BELIEVED_SECONDS: Final = 1.0
 """That nothing stands before a skill is believed for so long, as policies are: another process's word counts then."""
 
+_AT_ONCE: Final = 500  # events in one transaction: others want to write too
+_REST_SECONDS: Final = 0.05  # between two, for whoever waits for the lock
 _NEAR_NAMES: Final = 2000  # looked at for a name like the one that is unknown
 ANONYMOUS: Final = ("code", "0.0.0")  # what ``load_code`` calls Python code without a manifest
 
@@ -59,8 +63,10 @@ def reference_in(source: object) -> Reference | None:
 
 
 class Registry:
-    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], float] = time.time, keep: Keep | None = None) -> None:
+        """``keep``: carries out what people change, and keeps the account of it; None: nobody does."""
         self._database, self._now = database, now
+        self._keep = keep or without_account(database)
         self._manifests: Recent[str, SkillManifest] = Recent(_KEPT)
         self._admitted: Recent[tuple[str, str, str, str], float] = Recent(_KEPT)  # when nothing stood before a skill
         forks.watch(self)
@@ -100,20 +106,23 @@ class Registry:
             if standings.gate(connection, skill, self._now()) == standings.Gate():
                 return
         with self._database.writing() as connection:
-            standings.give_back(connection, skill, run_id)
+            self.give_back_in(connection, skill, run_id)
+
+    def give_back_in(self, connection: Connection, skill: SkillManifest, run_id: str) -> None:
+        """``give_back`` in a writing transaction that is under way."""
+        standings.give_back(connection, skill, run_id)
 
     def record_of(
-        self, skill: SkillManifest, result: RunResult, *, shortened: bool = False
-    ) -> Callable[[Connection], str]:
-        """What to do in the transaction that records how a run ended, that of a denied one too; it says why, if the
-        skill is in quarantine from then on, else "". ``shortened``: a session or the caller gave it less time than its
-        manifest asks for."""
+        self, skill: SkillManifest, result: RunResult, *, shortened: bool = False, counts: Counts = "both"
+    ) -> Callable[[Connection], list[SkillEvent]]:
+        """What to do in the transaction that records how a run ended, that of a denied one too; it says what followed
+        from it for the skill (the beginning of its quarantine, say), mostly nothing. ``shortened``: a session or the
+        caller gave it less time than its manifest asks for."""
 
-        def record(connection: Connection) -> str:
+        def record(connection: Connection) -> list[SkillEvent]:
             if result.status is not Status.SUCCEEDED:
                 self._admitted.clear()
-            quarantined = standings.record(connection, skill, result, self._now(), shortened=shortened)
-            return "" if quarantined is None else quarantined.why
+            return standings.record(connection, skill, result, self._now(), shortened=shortened, counts=counts)
 
         return record
 
@@ -179,11 +188,16 @@ class Registry:
             _plain(by),
         )
         self._admitted.clear()
-        with self._database.writing() as connection:
+        known: RegisteredSkill | None = None
+
+        def change(connection: Connection) -> list[Deed]:
+            nonlocal known
             known = _find(connection, skill.name, skill.version)
-            if known is None:
-                _add(connection, row, content)
-                return row
+            return [_add(connection, row, content).deed()] if known is None else []
+
+        self._keep(change)
+        if known is None:
+            return row
         if known.digest != skill.digest:
             message = f"[REG101] {known} is registered as another skill (digest {known.digest[:12]})"
             raise RegistryError(message, hint="a name and version mean one manifest for ever: take a new version")
@@ -196,38 +210,57 @@ class Registry:
         wanted: dict[str, Any] = {} if owner is None else {"owner": _plain(owner)}
         if tags is not None:
             wanted["tags"] = _tags(tags)
-        self._admitted.clear()
-        with self._database.writing() as connection:
-            row = _exact(connection, _reference(reference))
+
+        def change(connection: Connection, row: RegisteredSkill) -> tuple[EventKind, dict[str, Any]] | None:
             changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
-            if changed:
-                former = {name: getattr(row, name) for name in changed}
-                stored = {name: json.dumps(value) if name == "tags" else value for name, value in changed.items()}
-                _set(connection, row, stored)
-                detail = {"from": former, "to": changed}
-                standings.put_event(
-                    connection, row.name, row.version, at=self._now(), by=_plain(by), kind="changed", detail=detail
-                )
-            return _exact(connection, Reference(row.name, row.version))
+            if not changed:
+                return None
+            former = {name: getattr(row, name) for name in changed}
+            stored = {name: json.dumps(value) if name == "tags" else value for name, value in changed.items()}
+            _set(connection, row, stored)
+            return "changed", {"from": former, "to": changed}
+
+        return self._changed(_reference(reference), change, by)
 
     def disable(self, reference: Reference | str, *, reason: str = "", by: str = "") -> RegisteredSkill:
         """Take a version out of use: REG102 from the next run on. It must be written out. Raises ``RegistryError``."""
-        self._admitted.clear()
-        with self._database.writing() as connection:
-            row = _exact(connection, _reference(reference))
+
+        def disable(connection: Connection, row: RegisteredSkill) -> tuple[EventKind, dict[str, Any]]:
             _set(connection, row, {"disabled": True, "reason": _plain(reason)})
-            detail = {"reason": _plain(reason)}
-            standings.put_event(
-                connection, row.name, row.version, at=self._now(), by=_plain(by), kind="disabled", detail=detail
-            )
-            return _exact(connection, Reference(row.name, row.version))
+            return "disabled", {"reason": _plain(reason)}
+
+        return self._changed(_reference(reference), disable, by)
+
+    def _changed(
+        self,
+        reference: Reference,
+        change: Callable[[Connection, RegisteredSkill], tuple[EventKind, dict[str, Any]] | None],
+        by: str,
+    ) -> RegisteredSkill:
+        """The registered skill after ``change``, which says what it did, or None for nothing."""
+        self._admitted.clear()
+        found: list[RegisteredSkill] = []
+
+        def carry_out(connection: Connection) -> list[Deed]:
+            row = _exact(connection, reference)
+            done = change(connection, row)
+            found[:] = [_exact(connection, reference)]
+            if done is None:
+                return []
+            event = SkillEvent(row.name, row.version, self._now(), _plain(by), *done)
+            standings.put_event(connection, event)
+            return [event.deed(row.digest)]
+
+        self._keep(carry_out)
+        return found[0]
 
     def enable(self, reference: Reference | str, *, by: str = "") -> None:
         """Let it run again: it is not disabled any more, and its quarantine is over, for every code that ran under this
         name and version, registered or not. ``RegistryError``: it is neither registered nor known from runs."""
         wanted, at = _written_out(_reference(reference)), self._now()
         self._admitted.clear()
-        with self._database.writing() as connection:
+
+        def enable(connection: Connection) -> list[Deed]:
             row = _find(connection, wanted.name, wanted.version)
             lifted = standings.lift(connection, wanted.name, wanted.version, at)
             if row is not None:
@@ -235,9 +268,24 @@ class Registry:
             elif not lifted:
                 raise _unknown(connection, wanted)
             detail = {"lifted": lifted, "was_disabled": row is not None and row.disabled}
-            standings.put_event(
-                connection, wanted.name, wanted.version, at=at, by=_plain(by), kind="enabled", detail=detail
-            )
+            event = SkillEvent(wanted.name, wanted.version, at, _plain(by), "enabled", detail)
+            standings.put_event(connection, event)
+            return [event.deed("" if row is None else row.digest)]
+
+        self._keep(enable)
+
+    def prune(self, *, keep_days: float, rest: Callable[[float], bool] = lambda seconds: False) -> int:
+        """Forget events that followed from runs, are older than that or too many for one skill; how many. What people
+        did stays. ``rest`` is called between two transactions with the seconds to wait; True: the next call does what
+        is left."""
+        with self._database.reading() as connection:
+            stale = standings.stale_events(connection, self._now() - keep_days * 86_400.0)
+        for start in range(0, len(stale), _AT_ONCE):
+            if start and rest(_REST_SECONDS):
+                return start
+            with self._database.writing() as connection:
+                standings.forget_events(connection, stale[start : start + _AT_ONCE])
+        return len(stale)
 
     # --- to look at ------------------------------------------------------------------------------------------------
 
@@ -341,15 +389,15 @@ def _content(connection: Connection, digest: str) -> bytes | None:
     return connection.scalar(select(SKILL_MANIFESTS.c.content).where(SKILL_MANIFESTS.c.sha256 == digest))
 
 
-def _add(connection: Connection, row: RegisteredSkill, content: bytes) -> None:
+def _add(connection: Connection, row: RegisteredSkill, content: bytes) -> SkillEvent:
     if _content(connection, row.digest) is None:
         connection.execute(SKILL_MANIFESTS.insert().values(sha256=row.digest, content=content))
     values = {column.name: getattr(row, column.name) for column in SKILLS.c} | {"tags": json.dumps(row.tags)}
     connection.execute(SKILLS.insert().values(values))
     detail = {"digest": row.digest, "code": row.code_sha256, "owner": row.owner, "tags": row.tags}
-    standings.put_event(
-        connection, row.name, row.version, at=row.registered_at, by=row.registered_by, kind="registered", detail=detail
-    )
+    event = SkillEvent(row.name, row.version, row.registered_at, row.registered_by, "registered", detail)
+    standings.put_event(connection, event)
+    return event
 
 
 def _set(connection: Connection, row: RegisteredSkill, values: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, cast, get_args
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
@@ -20,7 +21,7 @@ from orchestrator.records.direct import Direct
 from orchestrator.records.tables import SKILL_EVENTS, SKILL_STANDINGS, SKILLS
 from orchestrator.registry import health as states
 from orchestrator.registry.health import Health
-from orchestrator.registry.model import ITSELF, EventKind, Standing
+from orchestrator.registry.model import ITSELF, Counts, EventKind, FollowedKind, SkillEvent, Standing
 from orchestrator.registry.rules import finding
 from orchestrator.registry.statistics import Statistics, began
 from orchestrator.results.model import RunResult
@@ -29,6 +30,11 @@ from orchestrator.validation.finding import Finding
 MAX_UNREGISTERED: Final = 1000
 """Standings of skills that nobody registered; then those that ran longest ago are forgotten, quarantined ones last."""
 
+MOST_FOLLOWED: Final = 1000
+"""Events of one name and version that followed from its runs: a broken skill that is tried every day has two a day, and
+one whose trials are all cancelled has one with each call."""
+
+_UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # values of any kind
 _S: Final = SKILL_STANDINGS.c
 _KEY: Final = (_S.name == bindparam("a"), _S.version == bindparam("b"), _S.code_sha256 == bindparam("c"))
 # Built once: they are on the way of every run.
@@ -37,7 +43,7 @@ _REGISTERED: Final = select(SKILLS.c.digest, SKILLS.c.disabled, SKILLS.c.reason)
 )
 _HEALTH: Final = select(_S.health).where(*_KEY, _S.condition == "quarantined")
 _STANDING: Final = Direct(
-    "SELECT health, statistics FROM skill_standings WHERE name = ? AND version = ? AND code_sha256 = ?"
+    "SELECT condition, health, statistics FROM skill_standings WHERE name = ? AND version = ? AND code_sha256 = ?"
 )
 _UPDATE: Final = Direct(
     "UPDATE skill_standings SET condition = ?, health = ?, statistics = ?, updated_at = ?"
@@ -65,7 +71,7 @@ def gate(connection: Connection, skill: SkillManifest, at: float) -> Gate:
     text = None if registered is None else connection.scalar(_HEALTH, _key(skill))
     if text is None:
         return Gate()
-    health = Health.from_json(json.loads(text))
+    health = _health_in(text) or states.unknown("quarantined")
     if not states.may_try(health, at):
         when = (
             f"a trial run may begin in {health.until - at:.0f} s" if at < health.until else "its trial run is under way"
@@ -77,40 +83,48 @@ def gate(connection: Connection, skill: SkillManifest, at: float) -> Gate:
 def take_trial(connection: Connection, skill: SkillManifest, health: Health, run_id: str, at: float) -> None:
     """``health`` was read in this same writing transaction."""
     _put_health(connection, _key(skill), states.trying(health, run_id, at))
-    put_event(connection, skill.name, skill.version, at=at, by=ITSELF, kind="trial", detail={"run": run_id})
+    put_event(connection, SkillEvent(skill.name, skill.version, at, ITSELF, "trial", {"run": run_id}))
 
 
 def give_back(connection: Connection, skill: SkillManifest, run_id: str) -> None:
     """The trial that ``run_id`` may have taken; no run came of it."""
     found = connection.scalar(_HEALTH, _key(skill))
-    if found is not None and (health := Health.from_json(json.loads(found))).trial == run_id:
+    if found is not None and (health := _health_in(found)) is not None and health.trial == run_id:
         _put_health(connection, _key(skill), states.given_back(health))
 
 
 def record(
-    connection: Connection, skill: SkillManifest, result: RunResult, at: float, *, shortened: bool = False
-) -> Health | None:
-    """One statement to read and one to write, unless the skill is new or its quarantine begins or ends. The health of
-    a skill whose quarantine begins with this run; else None.
+    connection: Connection,
+    skill: SkillManifest,
+    result: RunResult,
+    at: float,
+    *,
+    shortened: bool = False,
+    counts: Counts = "both",
+) -> list[SkillEvent]:
+    """One statement to read and one to write, unless something follows from this run: what that is. (Its quarantine
+    begins or ends; its standing was not as it was written.) And unless the skill is new.
 
     A run that was denied before it began makes no standing: whoever asks for a thousand names leaves nothing.
     """
     key = skill.name, skill.version, skill.code_digest
     found = _STANDING(connection, *key).fetchone()
-    outcome = states.outcome_of(result, shortened=shortened)
+    outcome = "" if counts == "run" else states.outcome_of(result, shortened=shortened)
     if found is None and not outcome and not began(result):
-        return None
-    before = Standing(*key) if found is None else Standing(*key, _health_in(found[0]), _statistics_in(found[1]))
+        return []
+    before = Standing(*key) if found is None else _standing(key, *found)
     health = states.after(before.health, outcome, run_id=result.run_id, at=at)
     if _begins(before, health) and not _is_registered(connection, skill):
         health = states.after(before.health, outcome, run_id=result.run_id, at=at, quarantine=False)
-    statistics = before.statistics.add(result, at)
+    statistics = before.statistics if counts == "outcome" else before.statistics.add(result, at)
     if found is not None:
         _UPDATE(connection, health.condition, _text(health), _text(statistics), at, *key)
     else:
         _insert(connection, Standing(before.name, before.version, before.code_sha256, health, statistics), at)
-    _tell(connection, before, health, result.run_id, at)
-    return health if _begins(before, health) else None
+    events = list(_followed(before, health, result.run_id, at))
+    for each in events:
+        put_event(connection, each)
+    return events
 
 
 def _is_registered(connection: Connection, skill: SkillManifest) -> bool:
@@ -122,16 +136,17 @@ def _begins(before: Standing, now: Health) -> bool:
     return now.condition == "quarantined" and now.strikes != before.health.strikes
 
 
-def _tell(connection: Connection, before: Standing, now: Health, run_id: str, at: float) -> None:
-    kind: EventKind
+def _followed(before: Standing, now: Health, run_id: str, at: float) -> Iterator[SkillEvent]:
+    def event(kind: EventKind, detail: dict[str, Any]) -> SkillEvent:
+        detail |= {"run": run_id, "code": before.code_sha256}
+        return SkillEvent(before.name, before.version, at, ITSELF, kind, detail)
+
+    if before.lost:
+        yield event("standing_lost", {"what": ", ".join(before.lost)})
     if _begins(before, now):
-        kind, detail = "quarantined", {"why": now.why, "until": now.until, "run": run_id}
+        yield event("quarantined", {"why": now.why, "until": now.until})
     elif before.health.condition == "quarantined" != now.condition:
-        kind, detail = "released", {"why": "its trial run went well", "run": run_id}
-    else:
-        return
-    detail["code"] = before.code_sha256
-    put_event(connection, before.name, before.version, at=at, by=ITSELF, kind=kind, detail=detail)
+        yield event("released", {"why": "its trial run went well"})
 
 
 def lift(connection: Connection, name: str, version: str, at: float) -> list[str]:
@@ -140,29 +155,61 @@ def lift(connection: Connection, name: str, version: str, at: float) -> list[str
     lifted = []
     for row in connection.execute(query).all():
         key = {"a": name, "b": version, "c": row.code_sha256}
-        _put_health(connection, key, states.released(Health.from_json(json.loads(row.health))))
+        _put_health(connection, key, states.released(_health_in(row.health) or states.unknown("quarantined")))
         lifted.append(row.code_sha256)
     return lifted
 
 
-def put_event(
-    connection: Connection, name: str, version: str, *, at: float, by: str, kind: EventKind, detail: dict[str, Any]
-) -> None:
-    values = {"name": name, "version": version, "at": at, "by": by, "kind": kind, "detail": json.dumps(detail)}
+def put_event(connection: Connection, event: SkillEvent) -> None:
+    values = {each.name: getattr(event, each.name) for each in fields(event)} | {"detail": json.dumps(event.detail)}
     connection.execute(SKILL_EVENTS.insert().values(values))
 
 
+def stale_events(connection: Connection, before: float) -> Sequence[int]:
+    """Ids of what followed from runs, is older than ``before`` (Unix seconds) or more than ``MOST_FOLLOWED`` of one
+    name and version; the oldest first. What a person did is not among them."""
+    events = SKILL_EVENTS.c
+    followed = events.kind.in_(get_args(FollowedKind))
+    place = func.row_number().over(partition_by=(events.name, events.version), order_by=events.id.desc())
+    numbered = select(events.id, events.at, place.label("place")).where(followed).subquery()
+    stale = (numbered.c.at < before) | (numbered.c.place > MOST_FOLLOWED)
+    return connection.scalars(select(numbered.c.id).where(stale).order_by(numbered.c.id)).all()
+
+
+def forget_events(connection: Connection, ids: Sequence[int]) -> None:
+    connection.execute(delete(SKILL_EVENTS).where(SKILL_EVENTS.c.id.in_(ids)))
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
 def standing_of(row: Row[Any]) -> Standing:
-    return Standing(row.name, row.version, row.code_sha256, _health_in(row.health), _statistics_in(row.statistics))
+    return _standing((row.name, row.version, row.code_sha256), row.condition, row.health, row.statistics)
+
+
+def _standing(key: tuple[str, str, str], condition: object, health_text: object, statistics_text: object) -> Standing:
+    """What of it cannot be read begins anew: neither a run's outcome nor a list must fail for it."""
+    health, statistics = _health_in(health_text), _statistics_in(statistics_text)
+    if health is not None and statistics is not None:
+        return Standing(*key, health, statistics)
+    lost = ("health",) * (health is None) + ("statistics",) * (statistics is None)
+    health = states.unknown(condition) if health is None else health
+    return Standing(*key, health, statistics or Statistics(), lost)
 
 
 @functools.lru_cache(maxsize=64)  # most skills' health stays as it is from run to run
-def _health_in(text: str) -> Health:
-    return Health.from_json(json.loads(text))
+def _health_in(text: object) -> Health | None:
+    try:
+        return Health.from_json(json.loads(cast(str, text)))
+    except _UNREADABLE:
+        return None
 
 
-def _statistics_in(text: str) -> Statistics:
-    return Statistics.from_json(json.loads(text))
+def _statistics_in(text: object) -> Statistics | None:
+    try:
+        return Statistics.from_json(json.loads(cast(str, text)))
+    except _UNREADABLE:
+        return None
 
 
 def _key(skill: SkillManifest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ history takes at most ``LAST_BUCKET - FIRST_BUCKET + 2`` counters, mostly a few 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -24,6 +24,8 @@ SMALLEST: Final = 1e-6  # a microsecond, below every clock of ours; what is less
 LARGEST: Final = 1e15  # a petabyte in bytes; what is more counts as that
 FIRST_BUCKET: Final = math.ceil(math.log(SMALLEST) / _LOG_GROWTH)
 LAST_BUCKET: Final = math.ceil(math.log(LARGEST) / _LOG_GROWTH)
+_BUCKETS: Final = {str(bucket): bucket for bucket in range(FIRST_BUCKET, LAST_BUCKET + 1)}
+_LATEST: Final = 253_000_000_000.0  # in the year 9987: a later moment has no date
 _EMPTY: Final[Mapping[Any, int]] = MappingProxyType({})
 
 
@@ -68,7 +70,11 @@ class Histogram:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Histogram:
-        return cls(document["nothing"], {int(bucket): count for bucket, count in document["buckets"].items()})
+        """``ValueError``, ``LookupError``, ``TypeError`` or ``AttributeError``: it is not as ``to_json`` writes it."""
+        buckets = {_BUCKETS[bucket]: count for bucket, count in document["buckets"].items()}
+        _require_counts((document["nothing"],))
+        _require_counts(buckets.values())
+        return cls(document["nothing"], buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,10 @@ class Statistics:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Statistics:
+        """Errors as ``Histogram.from_json``."""
+        _require_counts((document["ran"], *document["statuses"].values()))
+        if document["last_at"] is not None and not is_moment(document["last_at"]):
+            raise ValueError("no statistics")
         names = ("wall_seconds", "cpu_seconds", "memory_bytes")
         histograms = {name: Histogram.from_json(document[name]) for name in names}
         return cls(document["statuses"], document["ran"], document["last_at"], **histograms)
@@ -154,6 +164,17 @@ _ILL: Final = frozenset(Status) - {*_WELL, Status.CANCELLED, Status.SANDBOX_ERRO
 def began(result: RunResult) -> bool:
     """Whether the code may have run. (``Timings.run`` is the time that a sandbox was at it.)"""
     return result.timings.run > 0
+
+
+def is_moment(value: Any) -> bool:
+    """Whether it is Unix seconds that have a date (NaN has none)."""
+    return type(value) in (int, float) and 0 <= value <= _LATEST
+
+
+def _require_counts(values: Collection[Any]) -> None:
+    """On the way of every run: a sum is a whole number only of such."""
+    if type(sum(values)) is not int or min(values, default=0) < 0:
+        raise ValueError("no counts")
 
 
 def _sum(mine: Mapping[K, int], theirs: Mapping[K, int]) -> dict[K, int]:

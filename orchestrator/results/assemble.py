@@ -105,6 +105,19 @@ def cancelled_parts(image_id: str) -> Parts:
     return Parts(Outcome(), Report(), verdict, Landed(), timings=Timings(), warm=False, image_id=image_id)
 
 
+def no_sandbox_result(run_id: str, skill: SkillManifest, error: Exception) -> RunResult:
+    """What stands for a run that never began, where its manifest has a fallback for it."""
+    return RunResult(
+        run_id=run_id,
+        skill=f"{skill.name}@{skill.version}",
+        level=skill.security_level,
+        status=Status.SANDBOX_ERROR,
+        reason=one_line(f"no sandbox could be had, so nothing ran: {error}", 2000),
+        attempts=0,
+        manifest_digest=skill.digest,
+    )
+
+
 def run_result(run_id: str, skill: SkillManifest, decision: Decision, parts: Parts) -> RunResult:
     """``output`` is there only when the run went well: what a failed run handed in is not to be used by mistake."""
     outcome, report, verdict = parts.outcome, parts.report, parts.verdict

@@ -90,6 +90,11 @@ class FallbackOf:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
+    """``attempts`` counts how often the skill that was asked for ran: more than once where ``on_conflict="retry"`` or
+    the manifest's ``on_error`` ran it again, 0 where no sandbox could be had. ``attempt_reasons`` says, in order, why
+    each time was not the last, and names what is no run: a sandbox that broke before it had the job (another one was
+    taken), an attempt that found no sandbox, or one that the registry or a session did not let in."""
+
     run_id: str
     skill: str  # name@version
     level: str
@@ -103,8 +108,8 @@ class RunResult:
     committed: bool = False  # the changes are in the vault; False too where there are none
     diff: str = ""  # of changes that are not in the vault: a dry run's, held ones, ones in conflict. Escaped
     review: str = ""  # id of the review item that this run left
-    attempts: int = 1  # more where ``on_conflict="retry"`` or the manifest's ``on_error`` ran it again
-    attempt_reasons: tuple[str, ...] = ()  # why each attempt but the last was not the last
+    attempts: int = 1  # how often it ran
+    attempt_reasons: tuple[str, ...] = ()  # why that was not enough: more than attempts where sandboxes broke
     degraded: bool = False  # not what was asked for: the manifest's fallback stands in
     fallback_of: FallbackOf | None = None  # this is another skill's run, in the place of that one
     fallback_value: Any = None  # of a degraded run that failed: the manifest's constant. See ``or_fallback``

@@ -19,13 +19,14 @@ from orchestrator.manifest.document import manifest_digest, manifest_document
 from orchestrator.policy import Decision
 from orchestrator.records import Decision as Verdict
 from orchestrator.records import Review, ReviewEdit, SetState, StoredSet
+from orchestrator.records.deeds import Deed
 from orchestrator.reviews.notes import ReviewNotes
 from orchestrator.settings import Settings
 from orchestrator.text import one_line
 from orchestrator.vault.amend import Draft, amended, drafts, over_quotas
 from orchestrator.vault.changes import Change
 from orchestrator.vault.check import check
-from orchestrator.vault.history import Deed, History, RunFacts, digest_of
+from orchestrator.vault.history import History, RunFacts, digest_of
 from orchestrator.vault.rules import ChangesRefused
 from orchestrator.vault.tally import Quotas
 

@@ -140,4 +140,4 @@ class Outcome:
     failure: str = ""
     cancelled: bool = False
     overdue: bool = False
-    sent: bool = False  # the job left this host: a retry could run it twice
+    answered: bool = True  # False: it said nothing after it was given the job, and is gone: another may have the job

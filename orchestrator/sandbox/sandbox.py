@@ -23,7 +23,8 @@ from orchestrator.sandbox.stream import Stream, StreamEnded
 from orchestrator.sandbox.wire import PROTOCOL_VERSION, Frame, FrameType
 
 BOOT_SECONDS: Final = 20.0  # from start to READY: 0.1 s is usual, a host under full load needs more
-ANSWER_SECONDS: Final = 10.0  # from ATTEST to POSTURE
+ANSWER_SECONDS: Final = 10.0  # from ATTEST to POSTURE while it starts
+SILENCE_SECONDS: Final = 3.0  # from ATTEST to POSTURE later, and from JOB to a first frame: 1 and 20 ms are usual
 HOST_SLACK_SECONDS: Final = 5.0  # how long after its own deadline and grace the supervisor may still report
 GRACE_SECONDS: Final = 0.5
 # A supervisor whose input has ended is usually gone in 0.05 s. It is asked about several times, for engine 20.10 never
@@ -50,7 +51,7 @@ class Sandbox:
         self.slot = slot
         self._stream = stream
         self._memory_bytes, self._pids = spec.memory_bytes, spec.pids
-        self._used = False
+        self._used = self._heard = False
         self.landlock = 0
         self.python = ""
 
@@ -93,10 +94,11 @@ class Sandbox:
         landlock, self.python = document.get("landlock"), str(document.get("python", ""))[:40]
         self.landlock = landlock if type(landlock) is int else 0
 
-    def probe(self) -> Mapping[str, Any]:
-        """What the supervisor finds itself confined to (see ``sandbox-image/accounting.py``, ``posture``)."""
-        self._stream.send(FrameType.ATTEST, b"", time.monotonic() + ANSWER_SECONDS)
-        frame = self._stream.receive(ANSWER_SECONDS)
+    def probe(self, seconds: float = ANSWER_SECONDS) -> Mapping[str, Any]:
+        """What the supervisor finds itself confined to (see ``sandbox-image/accounting.py``, ``posture``); SandboxError
+        where it does not say so within ``seconds``."""
+        self._stream.send(FrameType.ATTEST, b"", time.monotonic() + seconds)
+        frame = self._stream.receive(seconds)
         if frame is None:
             raise SandboxError("the supervisor does not answer")
         if frame.type is not FrameType.POSTURE:
@@ -104,7 +106,9 @@ class Sandbox:
         return _json_object(frame)
 
     def _verify(self, options: Mapping[str, Any] | None = None) -> None:
+        """``options``: it is starting, and the engine is asked too."""
         found: tuple[str, ...] = ()
+        seconds = SILENCE_SECONDS if options is None else ANSWER_SECONDS
         if options is not None:
             document = self._engine.inspect(self.id)
             if document is None:
@@ -113,7 +117,7 @@ class Sandbox:
                 host = {**options["HostConfig"], "CpuQuota": cpu_quota_us(self.spec.cpus)}
                 options = {**options, "HostConfig": host}
             found += inspect_differences(options, document)
-        found += probe_differences(self.spec, self.probe(), memory_bytes=self._memory_bytes, pids=self._pids)
+        found += probe_differences(self.spec, self.probe(seconds), memory_bytes=self._memory_bytes, pids=self._pids)
         if found:
             raise PostureError(
                 "the engine did not apply what was asked for, so nothing was run: " + "; ".join(found),
@@ -121,8 +125,16 @@ class Sandbox:
             )
 
     def alive(self) -> bool:
-        """Idle as it should be: still connected and silent. No engine I/O."""
+        """Idle as it should be: still connected and silent. No I/O: every run asks. A paused one looks the same."""
         return not self._used and self._stream.quiet()
+
+    def answers(self) -> bool:
+        """Alive, and its supervisor answers: 1 ms, or up to ``SILENCE_SECONDS`` where it does not. No engine I/O."""
+        try:
+            return self.alive() and bool(self.probe(SILENCE_SECONDS)) and self.alive()
+        except SandboxError:
+            self._used = True  # or its late answer would be taken for the next one
+            return False
 
     def fit(self, limits: Limits) -> None:
         """Set memory and pids of this container to a run's limits where they differ from the spec's; read back."""
@@ -138,6 +150,9 @@ class Sandbox:
 
         Never raises for what the sandbox does: that is in the ``Outcome``. ``on_output`` gets STDOUT and STDERR
         chunks as they come; what it raises goes through, and destroying the sandbox then ends the job.
+
+        One that gives no sign of life (it is paused, say) is given up after ``SILENCE_SECONDS`` and removed; the
+        outcome is ``answered`` nevertheless unless that is certain, and nothing came before its end.
         """
         if self._used:
             raise SandboxError("a sandbox is used once")
@@ -146,17 +161,32 @@ class Sandbox:
         limits = job.limits
         deadline = time.monotonic() + limits.wall_seconds + limits.grace_seconds + HOST_SLACK_SECONDS
         self._stream.expect_result(limits.result_bytes)
+        self._heard = False
         try:
-            outcome.sent = True
-            self._stream.send(FrameType.JOB, job.encode(), deadline)
+            self._stream.send(FrameType.JOB, job.encode(), min(deadline, time.monotonic() + SILENCE_SECONDS))
             self._collect(job, outcome, deadline, on_output, cancelled or _never)
         except SandboxError as error:
             outcome.failure = str(error)
+            ended = isinstance(error, (StreamEnded, ProtocolError))
+            outcome.answered = ended or self._heard or not self._ended_in_silence()
         return outcome
+
+    def _ended_in_silence(self) -> bool:
+        """Remove it; whether it is certain that it is gone and had said nothing of the job. One that is paused dies
+        before it can go on: the engine kills first and thaws then."""
+        try:
+            self._engine.remove(self.id)
+            self._stream.receive(ANSWER_SECONDS)
+        except StreamEnded:
+            return self._stream.between_frames
+        except (EngineError, SandboxError):
+            return False
+        return False
 
     def _collect(
         self, job: Job, outcome: Outcome, deadline: float, on_output: OutputCallback | None, cancelled: Cancelled
     ) -> None:
+        first_by = time.monotonic() + SILENCE_SECONDS
         while outcome.final is None:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -168,7 +198,10 @@ class Sandbox:
                 self._stream.send(FrameType.CANCEL, b"", deadline)
             longest = _LONGEST_POLL_SECONDS if cancelled is _never else CANCEL_POLL_SECONDS
             frame = self._stream.receive(min(left, longest))
+            if frame is None and not self._heard and time.monotonic() >= first_by:
+                raise SandboxError(f"the supervisor gave no sign of the job within {SILENCE_SECONDS:g} s")
             if frame is not None:
+                self._heard = True
                 _take(frame, job, outcome)
                 if on_output is not None and frame.type in (FrameType.STDOUT, FrameType.STDERR):
                     on_output(frame.type, frame.payload)
@@ -213,6 +246,8 @@ def _take(frame: Frame, job: Job, outcome: Outcome) -> None:
         raise ProtocolError(f"the sandbox sent {frame.type.name} after RESULT")
     elif frame.type is FrameType.RESULT:
         outcome.result = frame.payload
+    elif frame.type is FrameType.TAKEN:
+        pass  # it lives
     elif frame.type in (FrameType.STDOUT, FrameType.STDERR):
         is_out = frame.type is FrameType.STDOUT
         kept, cap = (outcome.stdout, job.limits.stdout_bytes) if is_out else (outcome.stderr, job.limits.stderr_bytes)

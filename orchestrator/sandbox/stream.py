@@ -63,6 +63,11 @@ class Stream:
         """Something has come after the last frame that ``receive`` returned, be it part of one."""
         return bool(self._frames) or self._reader.pending > 0
 
+    @property
+    def between_frames(self) -> bool:
+        """Nothing of a next frame has come, nor of the engine's header before it."""
+        return not (self.trailing or self._raw or self._mux_left)
+
     def quiet(self) -> bool:
         """Nothing to read and not closed: how an idle sandbox must be."""
         return not self._frames and not self._poll.poll(0)

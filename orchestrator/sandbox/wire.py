@@ -2,10 +2,11 @@
 
 Both directions use them. Host to sandbox: ``JOB``, ``ATTEST``, ``CANCEL``. Sandbox to host, in this order::
 
-    READY  (POSTURE)*  [STDOUT | STDERR]*  [RESULT]  FINAL
+    READY  (POSTURE)*  [STDOUT | STDERR | TAKEN]*  [RESULT]  FINAL
 
-``FINAL`` comes exactly once and nothing follows. The supervisor alone writes frames, so they can be believed as
-far as PID 1 can; the host still checks type, order and size, and refuses before it allocates.
+``FINAL`` comes exactly once and nothing follows. ``TAKEN`` comes once where a job runs for 20 ms and more. The
+supervisor alone writes frames, so they can be believed as far as PID 1 can; the host still checks type, order and size,
+and refuses before it allocates.
 The supervisor's copy of these numbers is in ``sandbox-image/supervisor.py``; a test compares them.
 """
 
@@ -18,7 +19,7 @@ from enum import IntEnum
 
 from orchestrator.errors import ProtocolError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 HEADER = struct.Struct(">BI")
 CHUNK_BYTES = 65536  # largest STDOUT/STDERR payload
 CONTROL_BYTES = 65536  # largest READY, POSTURE, FINAL payload
@@ -35,6 +36,7 @@ class FrameType(IntEnum):
     STDERR = 19
     RESULT = 20
     FINAL = 21
+    TAKEN = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class FrameReader:
             return self.result_bytes
         if kind in (FrameType.READY, FrameType.POSTURE, FrameType.FINAL):
             return CONTROL_BYTES
+        if kind is FrameType.TAKEN:
+            return 0
         raise ProtocolError(f"the sandbox sent a frame of type {kind.name}, which only the host sends")
 
     def feed(self, chunk: bytes) -> Iterator[Frame]:

@@ -144,7 +144,7 @@ def _size(what: str, noun: str) -> _Words:
             expected = f"{low} to {high} {noun}"
         else:
             expected = f"at least {low} {noun}" if high is None else f"at most {high} {noun}"
-        return f"has {len(failure.found)} {noun}", expected
+        return f"has {len(failure.found)} {noun}", failure.phrase(expected) if what == "Properties" else expected
 
     return explanation
 

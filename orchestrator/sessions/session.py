@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from sqlalchemy import Connection
 
-from orchestrator.errors import PoolError
 from orchestrator.results.model import RunResult
 from orchestrator.sandbox.spec import Limits
 from orchestrator.sessions.model import SessionState, Spent
@@ -45,11 +44,16 @@ class Session:
         """For good: no further run begins. Idempotent."""
         self._sessions.close(self.id)
 
-    def place(self, run_id: str, limits: Limits, attempts: int = 1) -> Place:
-        """Set aside what a run may take: a context manager around that run. ``attempts``: how often it may run."""
+    def place(
+        self, run_id: str, limits: Limits, attempts: int = 1, *, began: Callable[[], bool] = lambda: True
+    ) -> Place:
+        """Set aside what a run may take: a context manager around that run. ``attempts``: how often it may run.
+        ``began``: whether anything of it may have run, asked when it ended with an exception."""
         if self._left.is_set():
-            return Place(self._sessions, self.id, run_id, finding("SES106", self.id, "its `with` block has ended"))
-        return Place(self._sessions, self.id, run_id, self._sessions.reserve(self.id, run_id, limits, attempts))
+            found: Share | Finding = finding("SES106", self.id, "its `with` block has ended")
+        else:
+            found = self._sessions.reserve(self.id, run_id, limits, attempts)
+        return Place(self._sessions, self.id, run_id, found, began)
 
     def __enter__(self) -> Self:
         return self
@@ -64,10 +68,13 @@ class Place:
     """One run's part of a session. ``refusal``: why it may not begin; else ``limits``: what it may take.
 
     ``settle`` or ``settling`` says what it took. A ``with`` that ends without either charges all that was set aside,
-    unless no sandbox could be had (``PoolError``): then nothing ran.
+    unless nothing of the run began.
     """
 
-    def __init__(self, sessions: Sessions, session_id: str, run_id: str, found: Share | Finding) -> None:
+    def __init__(
+        self, sessions: Sessions, session_id: str, run_id: str, found: Share | Finding, began: Callable[[], bool]
+    ) -> None:
+        self._began = began
         self._sessions, self._session_id, self._run_id = sessions, session_id, run_id
         self.refusal = found if isinstance(found, Finding) else None
         self._share = None if isinstance(found, Finding) else found
@@ -114,4 +121,5 @@ class Place:
         # With an exception ``_settled`` proves nothing: the transaction it was in may have been undone. Settling what
         # was settled changes nothing.
         if self._share is not None and (error is not None or not self._settled):
-            self._charge(None if isinstance(error, PoolError) else self._share.reserved)
+            nothing_ran = error is not None and not self._began()
+            self._charge(None if nothing_ran else self._share.reserved)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from orchestrator.errors import SessionError
 from orchestrator.records import Database
+from orchestrator.records.deeds import Deed, Keep, without_account
 from orchestrator.records.tables import SESSION_RESERVATIONS, SESSIONS
 from orchestrator.sandbox.spec import Limits
 from orchestrator.sessions.model import Budget, SessionCondition, SessionState, Spent
@@ -52,20 +53,37 @@ class Owner:
 class Sessions:
     """Thread-safe. ``owner`` may be None where nothing is run, only looked at and closed."""
 
-    def __init__(self, database: Database, owner: Owner | None = None, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        owner: Owner | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        keep: Keep | None = None,
+    ) -> None:
+        """``keep``: opens and closes sessions, and keeps the account of that; None: nobody does."""
         self._database, self._owner, self._now = database, owner, now
+        self._keep = keep or without_account(database)
 
-    def open(self, budget: Budget, label: str = "") -> SessionState:
-        """A new one. Raises ``SessionError`` for a budget that is none."""
+    def open(self, budget: Budget, label: str = "", *, by: str = "") -> SessionState:
+        """A new one. ``by``: who wants it, for the audit trail. Raises ``SessionError`` for a budget that is none."""
         _require_sensible(budget)
         at, session_id = self._now(), secrets.token_hex(8)
         values = asdict(budget) | {f"used_{name}": 0 for name in asdict(Spent())}
         values |= {"id": session_id, "opened_at": at, "used_at": at, "label": one_line(label, 200), "closed_at": None}
-        with self._database.writing() as connection:
+        bounds = {name: value for name, value in asdict(budget).items() if value is not None}
+        facts = {"budget": bounds, "label": values["label"]}
+        found: list[SessionState] = []
+
+        def open_it(connection: Connection) -> list[Deed]:
             self._settle_the_dead(connection, at)
             connection.execute(SESSIONS.delete().where(SESSIONS.c.used_at < at - KEPT_SECONDS))
             connection.execute(SESSIONS.insert().values(values))
-            return self._state(connection, session_id, at)
+            found[:] = [self._state(connection, session_id, at)]
+            return [Deed("session.opened", "", by=one_line(by, 200), facts=facts, session=session_id)]
+
+        self._keep(open_it)
+        return found[0]
 
     def resume(self, session_id: str) -> SessionState:
         """Raises ``SessionError``: unknown, closed or expired."""
@@ -91,14 +109,24 @@ class Sessions:
             found = [self._state(connection, each, at) for each in ids]
         return [each for each in found if every or each.condition == "open"]
 
-    def close(self, session_id: str) -> SessionState:
-        """No further run begins; runs under way end as they would, and are charged. Idempotent."""
+    def close(self, session_id: str, *, by: str = "") -> SessionState:
+        """No further run begins; runs under way end as they would, and are charged. Idempotent. ``by``: who wants
+        that, for the audit trail."""
         at = self._now()
-        with self._database.writing() as connection:
-            state = self._state(connection, session_id, at)
-            if state.condition != "closed":
+        found: list[SessionState] = []
+
+        def close_it(connection: Connection) -> list[Deed]:
+            before = self._state(connection, session_id, at)
+            if before.condition != "closed":
                 connection.execute(SESSIONS.update().where(SESSIONS.c.id == session_id).values(closed_at=at))
-            return self._state(connection, session_id, at)
+            found[:] = [self._state(connection, session_id, at)]
+            if before.condition == "closed":
+                return []
+            facts = {"used": asdict(before.used), "was": before.condition}
+            return [Deed("session.closed", "", by=one_line(by, 200), facts=facts, session=session_id)]
+
+        self._keep(close_it)
+        return found[0]
 
     # --- around a run ----------------------------------------------------------------------------------------------
 

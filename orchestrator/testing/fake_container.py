@@ -196,7 +196,9 @@ class FakeContainer:
                 return
 
     def _run(self, job: Mapping[str, Any]) -> bool:
-        """Send the scripted answer; False if the container dies of it."""
+        """Send the scripted answer; False if the container dies of it. TAKEN comes at once: what a test scripts may
+        take its time."""
+        self._say(encode(FrameType.TAKEN))
         answer = self._on_job(job)
         for kind, output in ((FrameType.STDOUT, answer.stdout), (FrameType.STDERR, answer.stderr)):
             if output:

@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from loguru import logger
 
 from orchestrator.errors import VaultError
 from orchestrator.records import Records, SetState, StoredChange, StoredSet
+from orchestrator.records.deeds import Deed
 from orchestrator.vault import commit as committing
 from orchestrator.vault.changes import Attributes, Change, ChangeSet, Entry, plain
 from orchestrator.vault.contents import hashed_at, read_at
@@ -59,18 +60,6 @@ class RunFacts:
     review: str = ""
     by: str = ""
     digest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that a person did to the vault or the queue, and no run: for whoever keeps an account of that.
-    ``action`` is a dotted name like "vault.rolled_back"."""
-
-    action: str
-    run_id: str
-    skill: str = ""
-    by: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def _nobody(_deed: Deed) -> None:

@@ -48,8 +48,8 @@ class Archive:
         self.key_path = home / keys.NAME
         self.anchors = AnchorFile(home / "audit.anchors")
 
-    def trail(self, **options: Any) -> AuditTrail:
-        return AuditTrail(self.database, self.home, detector=DETECTOR, **options)
+    def trail(self, *, database: Database | None = None, **options: Any) -> AuditTrail:
+        return AuditTrail(database or self.database, self.home, detector=DETECTOR, **options)
 
     def fill(self, runs: int, first: int = 0, trail: AuditTrail | None = None) -> None:
         opened = trail or self.trail()

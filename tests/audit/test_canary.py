@@ -20,7 +20,8 @@ from tests.support.secret_samples import CANARY, SAMPLES
 
 KEY = SAMPLES["github"][0]
 NOTE = "Dear diary, nobody must know that the harbour lights were blue that evening in Velden."
-WORDS = (CANARY, KEY, NOTE, "harbour lights were blue")
+LINE = "Dear diary, it rained"  # a note may be short
+WORDS = (CANARY, KEY, NOTE, "harbour lights were blue", LINE)
 
 
 def forms(word: str) -> set[bytes]:
@@ -53,7 +54,15 @@ def fill(archive: Archive) -> None:
     finding = Finding("OUT101", f"output/{CANARY}", f"found {text}", text)
     vault = Finding("VLT201", f"Inbox/{CANARY}.md", text)
     parts = [CANARY[:14], CANARY[14:]]
-    inputs = {"token": CANARY, CANARY: 1, "text": NOTE, "deep": [{"key": KEY}, text], "parts": parts}
+    inputs = {
+        "token": CANARY,
+        CANARY: 1,
+        "text": NOTE,
+        "line": LINE,
+        LINE: [LINE],
+        "deep": [{"key": KEY}, text],
+        "parts": parts,
+    }
     with archive.trail() as trail:
         trail.intent("r1", skill, inputs, allowed(violations=(replace(finding, rule="ORC101"),), would_deny=(vault,)),
                      principal=f"anna {CANARY}", session=KEY, image_id="sha256:1")  # fmt: skip

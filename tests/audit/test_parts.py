@@ -65,10 +65,17 @@ def test_canonical_json() -> None:
         ([[[[[["deep"]]]]]], [[[[["[1 entries]"]]]]]), ({"k" * 90: 1}, {"[text of 90 characters]": 1}),
         (CANARY, "[secret removed: canary]"), ([CANARY[:14], CANARY[14:]], ["[secret removed: canary]", ""]),
         ("\x1b[2J\x00", "\\x1b[2J\\x00"), ("\ud800", "\\ud800"),
+        ("Inbox/2026-03-01.md", "Inbox/2026-03-01.md"), ("Dear diary", "[text of 10 characters]"),
+        ("港" * 26, "港" * 26), ("港" * 27, "[text of 27 characters]"),
     ],
 )  # fmt: skip
 def test_outlines(value: Any, outline: Any) -> None:
     assert TEXTS.outline(value) == outline
+
+
+def test_what_people_say_about_runs_stays_as_a_line() -> None:
+    said = {"comment": "as agreed with Anna", "path": "two\nlines"}
+    assert TEXTS.outline(said, lines=True) == {"comment": "as agreed with Anna", "path": "[text of 9 characters]"}
 
 
 @given(

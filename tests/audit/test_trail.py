@@ -72,13 +72,14 @@ def test_who_waits_is_written_by_who_leads(archive: Archive) -> None:
         first = pool.submit(trail.event, "held", also=hold)
         assert inside.wait(30)
         others = [pool.submit(trail.event, f"waits.{name}") for name in "abcde"]
-        while len(trail._queue.waiting) < 5:
+        while len(trail._writing._waiting) < 5:
             threading.Event().wait(0.001)
         release.set()
         assert first.result() == 1
         assert sorted(each.result() for each in others) == [2, 3, 4, 5, 6]
         lines = archive.anchors.path.read_bytes().splitlines()
-    assert [json.loads(each)["seq"] for each in lines[:2]] == [1, 6]  # two transactions
+    noted = {json.loads(each)["seq"] for each in lines}
+    assert {6} <= noted <= {0, 1, 6}  # two transactions; they may share an anchor
 
 
 def test_one_that_spoils_the_transaction_does_not_spoil_the_others(archive: Archive) -> None:
@@ -96,7 +97,7 @@ def test_one_that_spoils_the_transaction_does_not_spoil_the_others(archive: Arch
         assert inside.wait(30)
         good = [pool.submit(trail.event, "good") for _ in range(3)]
         bad = pool.submit(trail.event, "bad", also=spoil)
-        while len(trail._queue.waiting) < 4:
+        while len(trail._writing._waiting) < 4:
             threading.Event().wait(0.001)
         release.set()
         assert sorted([first.result(), *(each.result() for each in good)]) == [1, 2, 3, 4]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +24,9 @@ LEAST_PER_SECOND: Final = 50_000
 VERIFIED: Final = 50_000  # records
 THREADS: Final = 8
 RUNS: Final = 40  # of one round
+INPUTS: Final = {"text": "hello", "n": 3}
+IMAGE: Final = "sha256:" + "1" * 64
+SKILLS: Final = 100  # with a code of its own each
 
 
 def rows(place: Path, rounds: int, asked: tuple[SkillManifest, Decision]) -> list[Row]:
@@ -28,7 +34,7 @@ def rows(place: Path, rounds: int, asked: tuple[SkillManifest, Decision]) -> lis
     with Database(place / "records.db") as database, AuditTrail(database, place) as trail:
         alone = [_run(trail, asked, f"{turn}.{number}") for turn in range(rounds) for number in range(RUNS)]
         together = [_together(trail, asked, turn) for turn in range(max(3, rounds // 4))]
-        _fill(trail)
+        _fill(trail, asked)
         found = [verify(database, place / key.NAME, trail.anchors) for _ in range(5)]
     if not all(each.ok for each in found):
         raise RuntimeError("the audit trail does not verify")
@@ -39,11 +45,15 @@ def _run(trail: AuditTrail, asked: tuple[SkillManifest, Decision], run_id: str) 
     """Milliseconds of both records of one run."""
     skill, decision = asked
     name = f"{skill.name}@{skill.version}"
-    result = RunResult(run_id, name, "standard", Status.SUCCEEDED, "ran to its end", output={"n": 1}, stdout="x" * 200)
+    result = _result(run_id, name)
     began = time.perf_counter()
-    trail.intent(run_id, skill, {"text": "hello", "n": 3}, decision, principal="bench", image_id="sha256:" + "1" * 64)
+    trail.intent(run_id, skill, INPUTS, decision, principal="bench", image_id=IMAGE)
     trail.outcome(result)
     return (time.perf_counter() - began) * 1e3
+
+
+def _result(run_id: str, skill: str) -> RunResult:
+    return RunResult(run_id, skill, "standard", Status.SUCCEEDED, "ran to its end", output={"n": 1}, stdout="x" * 200)
 
 
 def _together(trail: AuditTrail, asked: tuple[SkillManifest, Decision], turn: int) -> float:
@@ -62,12 +72,20 @@ def _together(trail: AuditTrail, asked: tuple[SkillManifest, Decision], turn: in
     return (time.perf_counter() - began) * 1e3 / (THREADS * RUNS)
 
 
-def _fill(trail: AuditTrail) -> None:
-    """Records by the thousand in one transaction each, through the queue that threads share."""
-    body = records.canonical({"filler": "x" * 700})
-    for _ in range(VERIFIED // 1000):
-        drafts = [records.Draft("event", body, run_id=f"{number:016x}") for number in range(1000)]
-        trail.append_all(drafts)
+def _fill(trail: AuditTrail, asked: tuple[SkillManifest, Decision]) -> None:
+    """Intents and outcomes as runs leave them, with what they name, a thousand in one transaction."""
+    runs = itertools.count()
+    for number in range(SKILLS):
+        code = f"{asked[0].code}\n# {number}\n"
+        skill = replace(asked[0], code=code, code_digest=hashlib.sha256(code.encode()).hexdigest())
+        kept = records.Kept(
+            records.code_blob(skill.code, trail.texts), records.manifest_blob(skill, trail.texts), trail.rules
+        )
+        claim = records.Asked("bench", image_id=IMAGE, instance="0" * 16)
+        intent = records.intent("", skill, INPUTS, asked[1], asked=claim, kept=kept, texts=trail.texts)
+        outcome = records.outcome(_result("", f"{skill.name}@{skill.version}"), trail.texts)
+        ids = [f"{next(runs):016x}" for _ in range(VERIFIED // SKILLS // 2)]
+        trail.append_all([replace(each, run_id=run_id) for run_id in ids for each in (intent, outcome)])
 
 
 def _cost(ms: list[float]) -> Row:

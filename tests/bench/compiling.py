@@ -17,11 +17,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from orchestrator import Orchestrator, logs
-from tests.bench.figures import percentile
+from tests.bench.figures import Row, judged, percentile
 from tests.bench.stage import SKILL, at_rest, run_once, stage
 from tests.bench.validation import BENIGN
 
 LINES: Final = (0, 20, 50, 150, 300)
+USUAL: Final = 20  # near the corpus's median
 WORTH_IT: Final = 0.1  # of a warm run
 
 
@@ -64,6 +65,23 @@ def in_turns(orchestrator: Orchestrator, rounds: int) -> dict[int, list[float]]:
     return found
 
 
+def row(orchestrator: Orchestrator, rounds: int) -> Row:
+    """For `make bench`: the share of a warm run at the corpus's usual size, and at sizes beyond it."""
+    measured = in_turns(orchestrator, rounds)
+    shares = {lines: _more(measured, lines) / percentile(measured[lines], 0.5) for lines in LINES[1:]}
+    usual = shares[USUAL]
+    shown = ", ".join(f"{lines}: {share:.0%}" for lines, share in shares.items())
+    return Row(
+        "compiling in a warm run, by lines", shown, f"at {USUAL} lines less than {WORTH_IT:.0%}",
+        verdict=judged(usual < WORTH_IT), facts={str(lines): round(share, 3) for lines, share in shares.items()},
+    )  # fmt: skip
+
+
+def _more(measured: dict[int, list[float]], lines: int) -> float:
+    """Milliseconds that a run takes more for that many lines."""
+    return percentile([one - other for one, other in zip(measured[lines], measured[0], strict=True)], 0.5)
+
+
 def best(action: Callable[[], object], times: int = 200) -> float:
     """Milliseconds of the fastest: what the code costs, without the machine."""
     fastest = float("inf")
@@ -88,11 +106,10 @@ def main() -> None:
     print(f"{len(sizes)} ordinary skills: {sizes[len(sizes) // 2]} lines (median), {sizes[-1]} (largest)\n")
     with stage() as found, found.orchestrator(3) as orchestrator:
         measured = in_turns(orchestrator, rounds)
-    base = measured[0]
     print("| lines | warm run p50 | more than without lines | of a run | compile alone | unmarshal |")
     print("|---|---|---|---|---|---|")
     for lines, ms in measured.items():
-        more = percentile([one - other for one, other in zip(ms, base, strict=True)], 0.5)
+        more = _more(measured, lines)
         whole, (compiling, reading) = percentile(ms, 0.5), alone(lines)
         figures = f"{whole:.2f} ms | {more:.2f} ms | {more / whole:.0%} | {compiling:.2f} ms | {reading:.2f} ms"
         print(f"| {lines} | {figures} |")

@@ -20,7 +20,7 @@ from typing import Any
 
 from orchestrator import logs
 from orchestrator.errors import OrchestratorError
-from tests.bench import audit, endurance, latency, machine, throughput, validation, vault
+from tests.bench import audit, compiling, endurance, latency, machine, throughput, validation, vault
 from tests.bench.docker_run import DockerRun
 from tests.bench.figures import Row, document, table
 from tests.bench.stage import JSON_SKILL, LEVEL, Stage, spec_of, stage
@@ -67,6 +67,8 @@ def measure(found: Stage, effort: Effort) -> Measured:
         say("audit trail")
         with tempfile.TemporaryDirectory(prefix="bench-audit-") as name:
             rows += audit.rows(Path(name), effort.rounds, warm.check(JSON_SKILL))
+        say("compiling")
+        rows.append(compiling.row(warm, max(8, effort.rounds // 2)))
         say("sustained rate")
         sustained = throughput.sustained(warm, docker, effort.windows)
         say("steady rate and bursts")

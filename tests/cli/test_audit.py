@@ -96,6 +96,21 @@ def test_verify_of_nothing(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["audit", "verify"], env=env).exit_code == 0
 
 
+def test_begin(office: Office) -> None:
+    result = office.call("begin")
+    assert result.exit_code == 6
+    assert "not empty" in result.stderr
+    office.archive.sql("DELETE FROM audit_records", "DELETE FROM audit_head")
+    former = office.json("begin")["former_anchors"]
+    assert (office.home / former).exists()
+    verified = office.json("verify")
+    assert (verified["records"], len(verified["notes"])) == (1, 1)
+    office.archive.sql("DELETE FROM audit_records", "DELETE FROM audit_head")
+    result = office.call("begin")
+    assert "a new audit trail is begun" in result.stdout
+    assert "audit.anchors.former-" in result.stdout
+
+
 def test_tail(office: Office) -> None:
     result = office.call("tail")
     assert result.exit_code == 0
@@ -152,6 +167,7 @@ def test_db_prune_prunes_the_trail(office: Office) -> None:
     office.archive.fill(3)
     office.archive.close()
     with Database(office.home / "records.db") as database, AuditTrail(database, office.home) as trail:
+        trail.outcome(result_of("r2"))  # until then its intent stays
         trail.event("later")
     assert CliRunner().invoke(
         app, ["db", "prune", "-o", "json"],
@@ -159,4 +175,4 @@ def test_db_prune_prunes_the_trail(office: Office) -> None:
     ).exit_code == 0  # fmt: skip
     document = office.json("verify")
     assert document["ok"] is True
-    assert document["first"] == 11
+    assert document["first"] == 12

@@ -212,6 +212,14 @@ def test_a_run_on_the_budget_of_a_session(call: Any, skill: Any) -> None:
     assert "\x1b" not in unknown.output
 
 
+def test_debug_shows_where_the_skill_failed(call: Any, skill: Any) -> None:
+    manifest = skill("def helper():\n    raise ValueError('no')\ndef main():\n    return helper()\n")
+    shown = call("--debug", "run", manifest)
+    assert shown.exit_code == 1
+    assert "in helper" in shown.stderr
+    assert "Traceback" not in call("run", manifest).stderr
+
+
 @pytest.mark.parametrize(("given", "recorded"), [((), pwd.getpwuid(os.getuid()).pw_name), (("--principal", "x"), "x")])
 def test_who_asks_is_on_record(call: Any, skill: Any, given: tuple[str, ...], recorded: str) -> None:
     document = json.loads(call("run", skill("def main():\n    return 1\n"), *given, "-o", "json").stdout)

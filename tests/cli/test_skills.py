@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from orchestrator.audit.query import Reader
 from orchestrator.cli.app import app
+from orchestrator.cli.desk import login_name
 from orchestrator.cli.render import result_lines
 from orchestrator.policy import Decision
 from orchestrator.records import Database
@@ -198,6 +201,69 @@ def test_a_session_is_opened_and_used_and_what_is_left_is_told(desk: Desk) -> No
     assert id in desk.call("sessions", "list", columns=60).stdout
     assert "\\x1b" in shown
     assert not any(mark in shown for mark in OBEYED)
+
+
+def test_what_is_changed_here_goes_into_the_audit_trail(desk: Desk) -> None:
+    for looking in (("skills", "list"), ("sessions", "list"), ("skills", "history", "tidy")):
+        desk.text(*looking)
+    assert not (desk.state / "audit.key").exists(), "looking opens no trail"
+    desk.text("skills", "register", desk.manifest(), "--by", "anna")
+    desk.text("skills", "change", "tidy@1.0.0", "--owner", "bert", "--by", "anna")
+    desk.text("skills", "disable", "tidy@1.0.0", "--reason", "it lost notes", "--by", "bert")
+    desk.text("skills", "enable", "tidy@1.0.0", "--by", "anna")
+    id = desk.json("sessions", "open", "--runs", "2")["id"]
+    desk.text("sessions", "close", id)
+    assert desk.call("skills", "disable", "other@1.0.0").exit_code == 2
+    with desk.database() as database:
+        found = [(each.status, each.principal, each.session) for each in Reader(database).tail(10)]
+    me = login_name(str(os.getuid()))
+    assert found == [
+        ("skill.registered", "anna", ""),
+        ("skill.changed", "anna", ""),
+        ("skill.disabled", "bert", ""),
+        ("skill.enabled", "anna", ""),
+        ("session.opened", me, id),
+        ("session.closed", me, id),
+    ]
+    desk.text("audit", "verify")
+
+
+def test_without_the_trail_nothing_is_changed(desk: Desk) -> None:
+    desk.text("skills", "register", desk.manifest())
+    (desk.state / "audit.key").rename(desk.root / "lost")
+    for verb in (("skills", "disable", "tidy@1.0.0"), ("sessions", "open", "--runs", "2")):
+        assert desk.call(*verb).exit_code != 0
+    [row] = desk.json("skills", "list")
+    assert row["registered"]["disabled"] is False
+    assert desk.json("sessions", "list", "--all") == []
+
+
+def test_damaged_standings_are_shown_as_such(desk: Desk) -> None:
+    with desk.database() as database:
+        Registry(database).record(skill(), result(Status.FAILED))
+        Registry(database).record(skill("other"), result())
+        with database.writing() as connection:
+            for name, column in (("tidy", "health"), ("other", "statistics")):
+                connection.exec_driver_sql(f"UPDATE skill_standings SET {column} = '7' WHERE name = '{name}'")
+    assert all(name in desk.text("skills", "list") for name in ("tidy@1.0.0", "other@1.0.0"))
+    assert "damaged: health in the records cannot be read; the next run begins anew" in desk.text(
+        "skills", "show", "tidy"
+    )
+    assert {each["name"]: each["damaged"] for each in desk.json("skills", "list")} == {
+        "tidy": ["health"],
+        "other": ["statistics"],
+    }
+    assert "tidy@1.0.0" in desk.text("status")
+
+
+def test_db_prune_forgets_what_followed_from_runs_long_ago(desk: Desk) -> None:
+    desk.text("skills", "register", desk.manifest())
+    with desk.database() as database:
+        registry = Registry(database, now=lambda: 1_000_000.0)
+        for _ in range(FAILURES_IN_A_ROW):
+            registry.record(registry.resolve("tidy@1.0.0"), result(Status.FAILED))
+    assert desk.json("db", "prune")["rows"] == {"skill_events": 1}
+    assert [each["kind"] for each in desk.json("skills", "history", "tidy")] == ["registered"]
 
 
 def test_a_session_that_is_opened_as_json_is_the_whole_session(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from orchestrator import Settings
 from orchestrator.cli import status
 from orchestrator.cli.app import app
-from orchestrator.dashboard import AlertRow, Facts, PoolRow, RunRow, Section, SkillRow, Sources
+from orchestrator.dashboard import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow, Sources, TroubleRow
 from orchestrator.dashboard.region import BEGIN, END
 from orchestrator.manifest import load_manifest
 from orchestrator.records import Database, Records, Review
@@ -80,7 +80,7 @@ def desk(base: Path) -> Desk:  # noqa: F811
 def test_where_nothing_ever_ran_nothing_is_made(desk: Desk) -> None:
     result = desk.call("status")
     assert result.exit_code == 0
-    assert result.stdout.count("none") == 5
+    assert result.stdout.count("none") == 6
     assert not desk.state.exists()
 
 
@@ -134,14 +134,70 @@ def test_rows_left_out_are_counted_and_gaps_named() -> None:
         1e9,
         Section((SkillRow(HOSTILE, state=HOSTILE),), 7),
         runs=Section((RunRow("r", HOSTILE, "succeeded", 1e9),)),
-        alerts=Section((AlertRow("failing", HOSTILE),)),
+        troubled=Section((TroubleRow(HOSTILE, "failing", HOSTILE),)),
+        alerts=Section((AlertRow("audit", HOSTILE, HOSTILE, 1e9, 7),)),
         pool=Section((PoolRow("standard", {"warm": 2, "leased": 0}),)),
     )
     stream = io.StringIO()
-    Console(file=stream, width=150).print(status._shown(facts, None))
+    Console(file=stream, width=150).print(status._shown(facts, ""))
     assert "and 7 more" in stream.getvalue()
     assert "2 warm" in stream.getvalue()
     assert not any(each in stream.getvalue() for each in OBEYED)
+
+
+def full(rows: int) -> Facts:
+    """``rows`` of everything, with words that are too long for any line."""
+    skill, words = "tidy-the-inbox@1.0.0", f"{HOSTILE} it deletes a dozen notes and more than that " * 3
+    return Facts(
+        1e9,
+        Section(tuple(SkillRow(f"{skill}-{n}", n, 0.5, 1e9 - 60, 0, "healthy") for n in range(rows))),
+        Section(tuple(ReviewRow(f"0123456789{n:02}", skill, "changes", words, 1e9, 1.1e9) for n in range(rows)), 7),
+        Section(tuple(RunRow(f"{n:016}", skill, "succeeded", 1e9 - 3) for n in range(rows))),
+        Section(tuple(TroubleRow(skill, "quarantined", words, 1e9) for _ in range(rows))),
+        Section(tuple(AlertRow("run_failed", skill, words, 1e9, n) for n in range(rows))),
+        Section((PoolRow("standard, 1 kept warm", {"warm": 1}),)),
+    )
+
+
+def screen(facts: Facts, width: int, height: int) -> list[str]:
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, height=height)
+    console.print(status._fitted(console, facts, None))
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("height", [12, 24, 50])
+def test_a_screen_holds_some_of_everything_and_counts_the_rest(height: int, width: int) -> None:
+    lines = screen(full(20), width, height)
+    assert len(lines) <= height
+    assert all(len(line) <= width for line in lines)
+    titles = [line.partition(",")[0].partition(":")[0] for line in lines if line[:1].isalpha()]
+    wanted = ("last alerts", "skills in trouble", "waiting for a review", "last runs", "skills", "sandboxes")
+    assert tuple(each for each in titles if each in wanted) == wanted, "what wants a person is first"
+    for word in ("run_failed", "quarantined", "0123456789") if height >= 24 and width >= 80 else ():
+        assert word in "\n".join(lines)
+    assert not any(each in "\n".join(lines) for each in OBEYED)
+
+
+def test_of_a_screen_s_sections_none_hides_what_it_left_out() -> None:
+    lines = screen(full(20), 80, 24)
+    items = [line for line in lines if line.startswith("0123456789")]
+    assert items, "with its whole id, by which it is approved"
+    assert f"waiting for a review, and {27 - len(items)} more" in lines
+    assert screen(full(0), 80, 24)[1:4] == ["last alerts: none", "skills in trouble: none", "waiting for a review: 7"]
+    assert "last runs: 20" in screen(full(20), 80, 12)
+
+
+def test_a_gap_takes_one_line() -> None:
+    gap: Section[Any] = Section(unknown=f"the engine does not answer {HOSTILE} " * 10)
+    lines = screen(Facts(1e9, gap, gap, gap, gap, gap, gap), 80, 24)
+    assert len(lines) == 7
+    assert sum(": not known: the engine" in line for line in lines) == 6
+
+
+def test_a_high_screen_shows_all() -> None:
+    assert not [line for line in screen(full(20), 200, 200) if line.endswith(" more") and "review" not in line]
 
 
 def test_the_dashboard_is_written_and_written_again(desk: Desk) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import Orchestrator, RecordsError, Settings
+from orchestrator import Orchestrator, RecordsError, Settings, Status
+from orchestrator.alerts import Alert
+from orchestrator.alerts.journal import recent
 from orchestrator.errors import EngineUnavailable, PostureError
 from orchestrator.image.model import BuiltImage
 from orchestrator.pool.troubles import LASTS_SECONDS, QUIET_SECONDS
@@ -171,7 +173,7 @@ def test_an_end_of_the_trail_that_cannot_be_noted_is_told(make: Make, told: Told
 
 def test_also_when_it_opens_and_when_it_closes(make: Make, told: Told, tmp_path: Path) -> None:
     anchors = tmp_path / "anchors"
-    settings = make(audit_anchor_file=anchors)
+    settings = make(audit_anchor_file=anchors, alert_interval_seconds=0)
     with Orchestrator(settings, engine=fake()) as orchestrator:
         orchestrator.audit.event("test.noted")
         anchors.unlink()
@@ -188,6 +190,50 @@ def test_a_channel_that_fails_changes_nothing_of_this(make: Make, told: Told) ->
         with nothing_can_be_written(settings), pytest.raises(RecordsError):
             orchestrator.run(ONE)
         assert orchestrator.run(ONE).ok
+
+
+def test_a_database_that_is_away_at_the_end_leaves_no_claim_and_hides_no_error(make: Make) -> None:
+    settings = make()
+    file = settings.state_dir / FILE_NAME
+
+    def lose_it(error: Exception | None) -> None:
+        with Orchestrator(settings, engine=fake()) as orchestrator:
+            assert orchestrator.run(ONE).ok
+            file.rename(file.with_suffix(".away"))
+            if error is not None:
+                raise error
+
+    for error, seen in ((KeyError("mine"), KeyError), (None, RecordsError)):
+        with pytest.raises(seen):
+            lose_it(error)
+        assert list((settings.state_dir / "instances").iterdir()) == []
+        file.with_suffix(".away").rename(file)
+
+
+# --- over several processes
+
+
+def test_orchestrators_one_after_another_tell_what_is_alike_once_and_it_is_noted(make: Make, told: Told) -> None:
+    fails = manifest("def main():\n    raise ValueError\n", name="fails", on_error="alert")
+    settings, engine = make(), FakeEngine(on_job=lambda job: Answer(result=None, final={"exit_code": 1}))
+    for _ in range(3):
+        with Orchestrator(settings, engine=engine) as orchestrator:
+            assert orchestrator.run(fails).status is Status.FAILED
+    assert told.rules() == [("run_failed", "failed")]
+    with Database(settings.state_dir / FILE_NAME) as database:
+        [entry] = recent(database)
+    assert (entry.kind, entry.skill, entry.suppressed, entry.delivered) == ("run_failed", "fails@1.0.0", 2, True)
+
+
+def test_alerts_leave_while_the_journal_cannot_be_written(make: Make, told: Told) -> None:
+    settings = make()
+    with Orchestrator(settings, engine=fake()) as orchestrator:
+        with closing(sqlite3.connect(settings.state_dir / FILE_NAME)) as other:
+            other.execute("ALTER TABLE alerts RENAME TO alerts_away")
+        orchestrator.alerts.send(Alert("program", "the backup is old", rule="backup"))
+        assert orchestrator.run(ONE).ok
+    [alert] = told.all()
+    assert (alert["kind"], alert["rule"], alert["message"]) == ("program", "backup", "the backup is old")
 
 
 # --- the pool

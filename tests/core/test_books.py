@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,24 @@ import pytest
 from loguru import logger
 from typer.testing import CliRunner
 
-from orchestrator import Orchestrator, RecordsError, RegistryError, RunResult, SkillManifest, Status, load_manifest
+from orchestrator import (
+    Orchestrator,
+    RecordsError,
+    RegistryError,
+    RunResult,
+    SessionError,
+    SkillManifest,
+    Status,
+    load_manifest,
+)
 from orchestrator.audit.query import Reader
 from orchestrator.cli.app import app
 from orchestrator.dashboard.region import BEGIN, END
+from orchestrator.errors import EngineUnavailable
 from orchestrator.memo import state as states
-from orchestrator.registry.health import FAILURES_IN_A_ROW
+from orchestrator.records import Database
+from orchestrator.registry.health import COOL_DOWN_SECONDS, FAILURES_IN_A_ROW
+from orchestrator.testing import Answer, FakeEngine
 from tests.conftest import MakeSettings, MakeVault
 from tests.core.conftest import manifest
 
@@ -121,6 +134,63 @@ def test_nothing_lands_whose_intent_is_not_on_the_disk(
         assert (vault / "Inbox/new.md").exists()
 
 
+# --- the registry's account -------------------------------------------------------------------------------------------
+
+
+def test_what_becomes_of_skills_and_sessions_is_on_record(make_settings: MakeSettings) -> None:
+    broken = load_manifest(manifest(RAISES, name="books-account"))
+    with Orchestrator(make_settings()) as orchestrator:
+        reader = Reader(orchestrator.audit.database)
+        orchestrator.skills.register(broken, by="anna")
+        ended = [orchestrator.run(broken) for _ in range(FAILURES_IN_A_ROW)]
+        assert deeds(orchestrator, ended[-1].run_id) == [("skill.quarantined", "orchestrator")]
+        orchestrator.skills.enable("books-account@1.0.0", by="anna")
+        orchestrator.skills.disable("books-account@1.0.0", reason="no use", by="bert")
+        session = orchestrator.session(runs=2, label="nightly")
+        session.close()
+        last = [(each.status, each.principal, each.session) for each in reader.tail(4)]
+    assert last == [
+        ("skill.enabled", "anna", ""),
+        ("skill.disabled", "bert", ""),
+        ("session.opened", "", session.id),
+        ("session.closed", "", session.id),
+    ]
+
+
+def test_a_damaged_standing_loses_no_outcome(orchestrator: Orchestrator) -> None:
+    told: list[str] = []
+    skill = returning(1, name="books-damaged")
+    assert orchestrator.run(skill).ok
+    with orchestrator.audit.database.writing() as connection:
+        damaged = "UPDATE skill_standings SET health = '{}x', statistics = '[]' WHERE name = 'books-damaged'"
+        assert connection.exec_driver_sql(damaged).rowcount == 1
+    sink = logger.add(lambda message: told.append(str(message).strip()), level="ERROR", format="{level} {message}")
+    second = orchestrator.run(skill)
+    logger.remove(sink)
+    assert second.ok
+    run = Reader(orchestrator.audit.database).show(second.run_id)
+    assert run is not None
+    assert run.state == "succeeded"
+    assert deeds(orchestrator, second.run_id) == [("skill.standing_lost", "orchestrator")]
+    assert told == ["ERROR health, statistics of books-damaged@1.0.0 could not be read in the records, and began anew"]
+    [known] = orchestrator.skills.known("books-damaged")
+    assert (known.standing.statistics.runs, known.standing.lost) == (1, ())
+
+
+def test_what_followed_from_runs_is_pruned_once_a_day(make_settings: MakeSettings, tmp_path: Path) -> None:
+    """A start does it, as upkeep does."""
+    settings = make_settings(audit_days=1)
+    event = "INSERT INTO skill_events (name, version, at, by, kind, detail) VALUES ('gone', '1.0.0', 1.0, '', ?, '{}')"
+    with Database.of(settings) as database:
+        for kind in ("trial", "disabled"):
+            with database.writing() as connection:
+                connection.exec_driver_sql(event, (kind,))
+                connection.exec_driver_sql("DELETE FROM meta WHERE key = 'skills.prune'")
+    for _ in range(2):
+        with Orchestrator(settings) as orchestrator:
+            assert [each.kind for each in orchestrator.skills.history("gone")] == ["disabled"]
+
+
 # --- sessions --------------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +209,15 @@ def test_a_session_ends_with_its_budget_in_any_process(make_settings: MakeSettin
         assert run is not None
         assert run.intent is not None
         assert (run.intent.session, run.state) == (session.id, "denied")
+
+
+def test_a_session_that_goes_on_takes_no_other_budget(orchestrator: Orchestrator) -> None:
+    opened = orchestrator.session(runs=2, label="nightly")
+    for more in ({"runs": 500}, {"wall_seconds": 9.0}, {"cpu_seconds": 1.0}, {"network_requests": 0}, {"label": "x"}):
+        with pytest.raises(SessionError, match="keeps its budgets") as caught:
+            orchestrator.session(id=opened.id, **more)
+        assert "give its id alone" in caught.value.hint
+    assert orchestrator.session(id=opened.id).state().left.runs == 2
 
 
 # --- recorded results and recovery -----------------------------------------------------------------------------------
@@ -162,6 +241,42 @@ def test_a_pure_skill_is_answered_from_the_record(
         run = Reader(orchestrator.audit.database).show(second.run_id)
         assert run is not None
         assert run.state == "succeeded"
+
+
+def test_a_recorded_result_is_nobodys_trial(
+    make_settings: MakeSettings, make_vault: MakeVault, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(states, "SETTLED_NS", -3600 * 10**9)  # the notes were just written
+    code = "def main(fails=False):\n    if fails:\n        raise ValueError\n    return 1\n"
+    pure = load_manifest(manifest(code, name="books-trial", pure=True, cache={"ttl_seconds": 60}))
+    with Orchestrator(make_settings(vault=make_vault(), cache_dir=tmp_path / "cache")) as orchestrator:
+        orchestrator.skills.register(pure)
+        assert orchestrator.run(pure).ok
+        for _ in range(FAILURES_IN_A_ROW):
+            assert orchestrator.run(pure, {"fails": True}).status is Status.FAILED
+        assert rules(orchestrator.run(pure)) == ["REG103"]
+        orchestrator.skills._now = lambda: time.time() + COOL_DOWN_SECONDS
+        recorded = [orchestrator.run(pure) for _ in range(2)]
+        assert [(each.status, each.cached) for each in recorded] == [(Status.SUCCEEDED, True)] * 2
+        [known] = orchestrator.skills.known("books-trial")
+        assert known.standing.health.condition == "quarantined", "nothing ran that could have gone well"
+        tried = orchestrator.run(pure, fresh=True)
+        assert (tried.status, tried.cached) == (Status.SUCCEEDED, False), tried.reason
+        [known] = orchestrator.skills.known("books-trial")
+        assert known.standing.health.condition != "quarantined"
+
+
+def test_a_recorded_result_costs_a_session_nothing(
+    make_settings: MakeSettings, make_vault: MakeVault, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(states, "SETTLED_NS", -3600 * 10**9)
+    pure = load_manifest(manifest("def main():\n    return 1\n", pure=True, cache={"ttl_seconds": 60}))
+    settings = make_settings(vault=make_vault(), cache_dir=tmp_path / "cache")
+    with Orchestrator(settings) as orchestrator, orchestrator.session(runs=2) as session:
+        assert [session.run(pure).cached for _ in range(3)] == [False, True, True]
+        assert session.state().used.runs == 1
+        assert not session.run(pure, fresh=True).cached
+        assert rules(session.run(pure)) == ["SES101"], "a session that is spent gives no answers either"
 
 
 def test_another_skill_stands_in_for_one_that_failed(orchestrator: Orchestrator) -> None:
@@ -199,6 +314,23 @@ def test_runs_are_in_the_metrics_that_are_served(make_settings: MakeSettings) ->
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=30)
     assert orchestrator.metrics_url is None
+
+
+def test_runs_that_broke_off_and_recorded_results_are_in_the_metrics(
+    make_settings: MakeSettings, make_vault: MakeVault, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(states, "SETTLED_NS", -3600 * 10**9)
+    engine = FakeEngine(on_job=lambda job: Answer(result=b"V1"))
+    pure = load_manifest(manifest("def main():\n    return 1\n", pure=True, cache={"ttl_seconds": 60}))
+    with Orchestrator(make_settings(vault=make_vault(), cache_dir=tmp_path / "cache"), engine=engine) as orchestrator:
+        assert [orchestrator.run(pure).cached for _ in range(2)] == [False, True]
+        engine.fail("create", EngineUnavailable("nothing answers"), times=1000)
+        with pytest.raises(EngineUnavailable):
+            orchestrator.run(pure, fresh=True)
+        told = orchestrator.metrics.text().splitlines()
+    assert 'skill_orchestrator_runs_total{level="standard",status="raised"} 1.0' in told
+    assert 'skill_orchestrator_runs_total{level="standard",status="succeeded"} 2.0' in told
+    assert 'skill_orchestrator_runs_cached_total{level="standard"} 1.0' in told
 
 
 def test_without_a_port_no_metrics_are_served(orchestrator: Orchestrator) -> None:

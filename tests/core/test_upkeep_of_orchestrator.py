@@ -132,7 +132,7 @@ def test_an_idle_orchestrator_tells_of_its_last_record(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command takes nothing before the other machine is there; by then nothing happens here any more."""
-    monkeypatch.setattr("orchestrator.books.OUTSIDE_SECONDS", SOON)
+    monkeypatch.setattr("orchestrator.chores.OUTSIDE_SECONDS", SOON)
     monkeypatch.setattr("orchestrator.audit.anchors.OUTSIDE_SECONDS", SOON)
     there = tmp_path / "there"
     command = ("/bin/sh", "-c", f"test -d '{there}' && cat > '{there}/end'")

@@ -15,6 +15,7 @@ from orchestrator.dashboard.board import Dashboard
 from orchestrator.dashboard.facts import SkillRow
 from orchestrator.dashboard.note import MAX_BYTES, DashboardNote
 from orchestrator.dashboard.region import BEGIN, END, replaced
+from orchestrator.dashboard.seal import Writer
 from orchestrator.dashboard.sources import Sources
 from orchestrator.errors import VaultError
 from orchestrator.records import Database, Records
@@ -28,6 +29,7 @@ from tests.vault.conftest import base  # noqa: F401 - the fixture
 from tests.vault.faults import at, die, killed, names_of
 from tests.vault.world import OWNER
 
+ME = Writer("a" * 16, "1" * 16)
 Act = Callable[[Path], object]
 
 
@@ -244,7 +246,7 @@ def test_a_vault_that_is_gone_is_an_error_and_comes_back(board: Board) -> None:
 
 def test_the_same_facts_are_written_once(board: Board) -> None:
     rows, clock = [SkillRow("tidy@1.0.0", runs=1)], iter(range(10**9, 2 * 10**9, 60))
-    dashboard = Dashboard(board.note, Sources(skills=lambda: rows), now=lambda: float(next(clock)))
+    dashboard = Dashboard(board.note, Sources(skills=lambda: rows), writer=ME, now=lambda: float(next(clock)))
     assert dashboard.refresh().state == "written"
     first = board.file.read_text()
     assert dashboard.refresh().state == "unchanged", "though time went on"
@@ -255,7 +257,7 @@ def test_the_same_facts_are_written_once(board: Board) -> None:
 
 
 def test_after_a_conflict_the_same_facts_are_written_again(board: Board) -> None:
-    dashboard = Dashboard(board.note, Sources(), now=lambda: 1e9)
+    dashboard = Dashboard(board.note, Sources(), writer=ME, now=lambda: 1e9)
     _broken(board.file)
     assert dashboard.refresh().state == "left_alone"
     board.file.unlink()

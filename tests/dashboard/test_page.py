@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from orchestrator.dashboard.facts import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow
+from orchestrator.dashboard.facts import AlertRow, Facts, PoolRow, ReviewRow, RunRow, Section, SkillRow, TroubleRow
 from orchestrator.dashboard.page import CELL_CHARACTERS, age, cell, page, when
 from orchestrator.dashboard.region import BEGIN, END, replaced
 
@@ -27,7 +27,8 @@ def full(text: str) -> Facts:
         Section((SkillRow(text, 12, 0.5, NOW - 90, 6, text),), 3),
         Section((ReviewRow(text, text, text, text, NOW - 7200, NOW + 86400 * 3),)),
         Section((RunRow(text, text, text, NOW - 5),)),
-        Section((AlertRow(text, text, NOW - 1),)),
+        Section((TroubleRow(text, text, text, NOW - 1),)),
+        Section((AlertRow(text, text, text, NOW - 1, 17),)),
         Section((PoolRow(text, {text: 2}),)),
     )
 
@@ -41,7 +42,8 @@ def test_everything_stands_there() -> None:
     text = page(full("tidy-inbox"))
     for words in (
         "| tidy-inbox | 12 | 50.0&#37; | ", "(1 min ago)", "(2 h ago)", "(in 3 d)", "(5 s ago)", "And 3 more.",
-        "UTC", "2 tidy-inbox", "## Skills", "## Waiting for a review", "## Last runs", "## Alerts", "## Sandboxes",
+        "UTC", "2 tidy-inbox", "## Skills in trouble", "## Last alerts", "| 17 |", "## Skills", "## Last runs",
+        "## Waiting for a review", "## Sandboxes",
     ):  # fmt: skip
         assert words in text
 
@@ -79,7 +81,7 @@ def test_cells_and_rows_are_bounded() -> None:
 def test_what_cannot_be_known_is_said() -> None:
     text = page(Facts(NOW, Section(unknown="the engine <does> not answer")))
     assert "Not known: the engine &#60;does&#62; not answer" in text
-    assert text.count("None.") == 4
+    assert text.count("None.") == 5
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), 1e300, -1e300])

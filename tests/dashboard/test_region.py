@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.dashboard.region import BEGIN, END, LeaveAlone, fault, replaced
+from orchestrator.dashboard.region import BEGIN, END, LeaveAlone, body_of, fault, replaced, with_late
 
 BODY = "one\ntwo\n"
 B, E = BEGIN.encode(), END.encode()
@@ -99,3 +99,40 @@ def test_the_search_is_linear() -> None:
     old = (b"<!-- skill-orchestrator:begi" * 40_000) + b"<!-- skill-orchestrator:begin -->" + b" " * 1_000_000 + b"x"
     with pytest.raises(LeaveAlone):
         replaced(old, BODY)
+
+
+def test_what_stands_between_the_markers_is_read_back() -> None:
+    for old in (b"", b"# Mine\r\n", b"\xef\xbb\xbf# Mine\n"):
+        assert body_of(replaced(old, BODY)) == BODY
+    for old in (b"", b"# Mine\n", B + b"\n", b"\xff\n"):
+        assert body_of(old) is None
+
+
+def test_late_words_are_taken_as_they_are_where_nobody_saved_since() -> None:
+    before = replaced(b"# Mine\n", BODY)
+    current = replaced(before, "new\n")
+    late = before.replace(b"# Mine", b"# Mine, and more")
+    assert with_late(current, before, late) == late
+    assert with_late(replaced(b"", BODY), b"", late) == late, "it had been emptied when it was read"
+
+
+def test_where_somebody_saved_since_lines_are_added_and_none_taken_away() -> None:
+    before = replaced(b"# Mine\ngone\n", BODY)
+    current = replaced(b"# Mine\nsaved since", "new\n")
+    late = before.replace(b"gone\n", b"late\n").replace(b"one\n", b"a line between the markers\n") + b"and last"
+    assert with_late(current, before, late) == current + b"late\nand last\n"
+    assert with_late(b"no line end", b"", b"late") == b"no line end\nlate\n"
+    assert with_late(b"", b"old\n", b"old\nlate\n") == b"late\n", "it was deleted since"
+
+
+def test_late_markers_break_nothing() -> None:
+    before = replaced(b"# Mine\n", BODY)
+    late = b"# Mine\nlate\n" + B + b"\nand " + E + b"\n"
+    assert with_late(before, before, late) == before + b"late\n"
+    assert fault(with_late(before, before, late)) == ""
+
+
+@pytest.mark.parametrize("late", [b"\xff\xfe", b"a\0b"])
+def test_what_is_no_text_adds_nothing(late: bytes) -> None:
+    before = replaced(b"# Mine\n", BODY)
+    assert with_late(before, before, late) == before

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.dashboard.facts import PoolRow, RunRow, SkillRow
+from orchestrator.alerts import Alert
+from orchestrator.alerts.journal import Case, Journal
+from orchestrator.alerts.model import AlertKind, Notice, document
+from orchestrator.dashboard.facts import AlertRow, PoolRow, RunRow, SkillRow, TroubleRow
 from orchestrator.dashboard.sources import (
     MAX_SKILLS,
     Sources,
@@ -19,6 +22,8 @@ from orchestrator.dashboard.sources import (
 )
 from orchestrator.errors import EngineUnavailable
 from orchestrator.manifest import load_manifest
+from orchestrator.outputs.known import KnownValues
+from orchestrator.outputs.secrets import Detector
 from orchestrator.records import Database, Records, Review
 from orchestrator.registry import Registry
 from orchestrator.registry.health import Health
@@ -67,12 +72,12 @@ def test_a_disabled_skill_says_so() -> None:
     assert skill_rows([KnownSkill(each.standing, registered)])[0].state == "disabled"
 
 
-def test_what_fails_again_and_again_is_an_alert() -> None:
+def test_what_fails_again_and_again_is_in_trouble() -> None:
     found = trouble(
         [known("good"), known("bad", condition="quarantined"), known("worse", condition="failing", last_at=5)]
     )
-    assert [(row.kind, row.message) for row in found] == [
-        ("failing", "worse@1.0.0: it failed"), ("quarantined", "bad@1.0.0: it failed"),
+    assert found == [
+        TroubleRow("worse@1.0.0", "failing", "it failed", 5), TroubleRow("bad@1.0.0", "quarantined", "it failed", 1),
     ]  # fmt: skip
 
 
@@ -123,7 +128,20 @@ def test_from_the_records_of_both_databases(database: Database) -> None:  # noqa
     assert [(row.skill, row.runs, row.errors) for row in facts.skills.rows] == [("tidy@1.0.0", 1, 1)]
     assert [row.id for row in facts.reviews.rows] == ["0123456789ab"], "neither expired ones nor another vault's"
     assert facts.runs.rows == ()
+    assert facts.troubled.rows == ()
     assert gather(sources_of(database, vault=""), 1.0).reviews.rows == ()
+
+
+def test_the_last_alerts_with_how_many_were_kept_back(database: Database) -> None:  # noqa: F811
+    journal = Journal(database, "5" * 16, interval_seconds=300, clock=lambda: 1e9)
+    kinds: tuple[tuple[AlertKind, int], ...] = (("audit", 1), ("run_failed", 1), ("run_failed", 3))
+    for kind, times in kinds:
+        alert = Alert(kind, "it failed", skill="tidy@1.0.0", at=5e8)
+        told = document(Notice(alert), Detector(KnownValues()))
+        journal.rule(Case(alert, told, times=times))
+    assert gather(sources_of(database, vault=""), 1.0).alerts.rows == (
+        AlertRow("run_failed", "tidy@1.0.0", "it failed", 5e8, 3), AlertRow("audit", "tidy@1.0.0", "it failed", 5e8),
+    )  # fmt: skip
 
 
 class Listing(FakeEngine):

@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.errors import ProtocolError, SandboxError
+from orchestrator.errors import EngineError, ProtocolError, SandboxError
 from orchestrator.results import report as results_report
 from orchestrator.results.classify import EXIT_NOT_STARTED, Report, classify
 from orchestrator.results.model import Status
@@ -124,6 +124,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "half a frame": (muxed(FINAL[:40]), "ended"),
     "half a header": (muxed(FINAL[:3]), "ended"),
     "a result and no FINAL": (muxed(RESULT), "ended"),
+    "TAKEN with a payload": (muxed(encode(FrameType.TAKEN, b"x")), "the cap is"),
+    "TAKEN after the result": (muxed(RESULT + encode(FrameType.TAKEN)), "TAKEN after RESULT"),
     "nothing": (b"", "ended"),
     "half of Docker's header": (MUX.pack(1, 5)[:4], "ended"),
     "Docker's stdin": (muxed(FINAL, stream=0), "multiplexed"),
@@ -184,7 +186,76 @@ def test_a_sandbox_that_does_not_read_its_job_is_given_up() -> None:
     other.close()
     assert outcome.final is None
     assert "does not read" in outcome.failure
-    assert outcome.sent  # part of it left: a second try could run it twice
+    assert outcome.answered  # nobody knows whether it is gone
+
+
+class Removing(FakeEngine):
+    """``remove`` does what the test says to the other end of the stream."""
+
+    def __init__(self, removal: Callable[[socket.socket], None]) -> None:
+        super().__init__()
+        self.host, self.other = socket.socketpair()
+        self._removal = removal
+
+    def remove(self, container_id: str) -> None:
+        self._removal(self.other)
+
+
+def end(other: socket.socket) -> None:
+    other.shutdown(socket.SHUT_WR)
+
+
+def cannot(_other: socket.socket) -> None:
+    raise EngineError("the engine is away")
+
+
+def nothing(_other: socket.socket) -> None:
+    pass
+
+
+def after(said: bytes) -> Callable[[socket.socket], None]:
+    def removal(other: socket.socket) -> None:
+        other.sendall(said)
+        end(other)
+
+    return removal
+
+
+NO_SIGN: dict[str, tuple[Callable[[socket.socket], None], bool]] = {
+    # what its removal does: (the deed, whether the run counts as answered)
+    "it is gone, and had said nothing": (end, False),
+    "it is gone, and left words on standard error": (after(muxed(b"noise", stream=2)), False),
+    "it is gone, and had said something": (after(muxed(encode(FrameType.TAKEN))), True),
+    "it is gone, and had begun a frame": (after(muxed(FINAL[:3])), True),
+    "it is gone, and had begun a header": (after(MUX.pack(1, 5)[:4]), True),
+    "it is gone, and left nonsense": (after(muxed(HEADER.pack(99, 0))), True),
+    "it may be there still": (nothing, True),
+    "the engine fails": (cannot, True),
+}
+
+
+@pytest.mark.parametrize("name", NO_SIGN)
+def test_one_that_gives_no_sign_of_the_job_is_removed_and_only_then_known_to_have_no_part_in_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_module, "SILENCE_SECONDS", 0.2)
+    removal, answered = NO_SIGN[name]
+    engine = Removing(removal)
+    sandbox = Sandbox(engine, "0" * 64, spec_for("sha256:" + "0" * 64), Stream(engine.host), NoSlot())
+    outcome = sandbox.run(job_of("result = 1", limits=limits_for(wall_seconds=60)))
+    engine.host.close()
+    engine.other.close()
+    assert "no sign of the job" in outcome.failure
+    assert outcome.answered is answered
+    assert outcome.final is None
+
+
+@pytest.mark.parametrize("said", [b"", muxed(FINAL[:40])])
+def test_one_whose_stream_ends_by_itself_may_have_had_the_job(said: bytes) -> None:
+    """A skill may be the cause: it would run again."""
+    outcome, _ = run_against(said)
+    assert outcome.answered
+    assert "ended" in outcome.failure
 
 
 def test_what_the_container_says_on_standard_error_is_kept_short() -> None:

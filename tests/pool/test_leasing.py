@@ -157,6 +157,26 @@ def test_the_periodic_check_replaces_the_dead_and_leaves_leased_ones_alone(
     assert busy.destroyed.wait(DEADLINE)
 
 
+def test_the_periodic_check_wants_an_answer_which_no_caller_waits_for(
+    open_pool: Opener, workshop: Workshop, clock: Clock
+) -> None:
+    """One that is paused looks alive."""
+    pool = open_pool(clock=clock, max_idle_seconds=1e6)
+    pool.configure(STANDARD, 2)
+    pool.prime(DEADLINE)
+    for toy in workshop.toys:
+        toy.is_answering = False
+    with pool.lease(STANDARD) as lease:
+        assert lease.warm
+        pool.prime(DEADLINE)
+        assert pool.stats().dead_total == 0
+    clock.now += 3601.0
+    pool.tick()
+    pool.prime(DEADLINE)
+    assert workshop.toys[1].destroyed.wait(DEADLINE)
+    assert pool.stats().dead_total == 1
+
+
 def test_old_ones_are_replaced(open_pool: Opener, workshop: Workshop, clock: Clock) -> None:
     pool = open_pool(clock=clock, max_idle_seconds=100.0)
     pool.configure(STANDARD, 2)

@@ -40,7 +40,7 @@ class Toy:
     def __init__(self, number: int, spec: SandboxSpec, workshop: Workshop) -> None:
         self.id = f"toy-{number}"
         self.spec = spec
-        self.is_alive = True
+        self.is_alive = self.is_answering = True
         self.held = 0  # how often anybody leased it
         self.destroyed = threading.Event()
         self._workshop = workshop
@@ -49,6 +49,9 @@ class Toy:
         if self._workshop.alive_error is not None:
             raise self._workshop.alive_error
         return self.is_alive
+
+    def answers(self) -> bool:
+        return self.alive() and self.is_answering
 
     def destroy(self) -> None:
         self._workshop.destroy(self)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -225,6 +227,25 @@ def test_a_full_database(database: Database, records: Records) -> None:
     with pytest.raises(RecordsError, match="no space is left"):
         fill()
     assert records.sets() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_full_file_system(tmp_path: Path) -> None:
+    """Whoever opens the database then needs space for the files beside it, which SQLite calls an input/output error."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=True)
+    try:
+        path = place / "records.db"
+        with Database(path) as database:
+            Records(database).add_set(_set("run"))
+        with contextlib.suppress(OSError), (place / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+        with pytest.raises(RecordsError, match="no space is left"), Database(path) as database:
+            Records(database).add_set(_set("another"))
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_file_that_vanished_is_not_made_anew(records: Records, path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import ManifestError, PoolTimeout, SessionError
+from orchestrator.errors import ManifestError, PoolTimeout, SandboxError, SessionError
 from orchestrator.records import Database
 from orchestrator.results.model import RunResult
 from orchestrator.sandbox.ownership import Instance
@@ -175,16 +175,20 @@ def test_a_place_is_charged_what_the_run_took(sessions: Sessions, database: Data
 
 
 @pytest.mark.parametrize(
-    ("error", "used"),
-    [(PoolTimeout("no sandbox"), 0.0), (ManifestError("x"), 10.0), (KeyboardInterrupt(), 10.0), (None, 10.0)],
-)
+    ("error", "began", "used"),
+    [
+        (PoolTimeout("no sandbox"), False, 0.0), (PoolTimeout("a run inside"), True, 10.0),
+        (SandboxError("it broke before the job"), False, 0.0), (ManifestError("x"), True, 10.0),
+        (KeyboardInterrupt(), True, 10.0), (None, True, 10.0), (None, False, 10.0),
+    ],
+)  # fmt: skip
 def test_who_says_nothing_is_charged_in_full_unless_nothing_ran(
-    sessions: Sessions, error: BaseException | None, used: float
+    sessions: Sessions, error: BaseException | None, began: bool, used: float
 ) -> None:
     mine = session(sessions, Budget(wall_seconds=100))
 
     def leave() -> None:
-        with mine.place("run", TEN):
+        with mine.place("run", TEN, began=lambda: began):
             if error is not None:
                 raise error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ LAYERS = (
     "errors", "text", "strictjson", "private", "forks", "interruption", "upkeep", "schemas", "settings", "logs",
     "sandbox", "manifest", "validation", "policy", "pool", "records", "vault", "outputs", "results", "registry",
     "sessions", "memo", "audit", "image", "events", "live", "jobs", "janitor", "watch", "installation",
-    "reviews", "alerts", "recovery", "metrics", "dashboard", "running", "warming", "books", "core", "testing",
+    "reviews", "alerts", "recovery", "metrics", "dashboard", "running", "warming", "chores", "books", "core", "testing",
     "examples", "doctor", "cli",
 )  # fmt: skip
 # Plain values that lower layers share, without behaviour: they may be imported from anywhere.
@@ -71,6 +73,20 @@ def test_the_check_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     wrong.write_text("from orchestrator.core import Orchestrator\n")
     monkeypatch.setattr("tests.structure.test_layers.PACKAGE", tmp_path)
     assert upward(wrong)
+
+
+def test_declaring_the_verbs_loads_none_of_their_work() -> None:
+    """`orchestrator --help` waits for no engine, database or vault; nor does one verb for another's modules."""
+    code = "import sys, orchestrator.cli.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    verbs = {f"verbs.{path.stem}" for path in (PACKAGE / "cli" / "verbs").glob("[!_]*.py")}
+    assert verbs, "the check does not see the verbs any more"
+    declarations = {"app", "console", "exits", "failures", "options", "verbs", *verbs}
+    of_cli = {name.removeprefix("orchestrator.cli.") for name in loaded if name.startswith("orchestrator.cli.")}
+    assert of_cli == declarations
+    heavy = {"docker", "jsonschema", "sqlalchemy", "loguru", "pydantic"}
+    assert not loaded & {*heavy, "orchestrator.core", "orchestrator.policy", "orchestrator.sessions"}
 
 
 def test_docker_is_imported_in_one_module() -> None:

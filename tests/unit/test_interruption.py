@@ -31,6 +31,23 @@ def test_the_first_signal_sets_the_event_and_the_second_interrupts(number: signa
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """A script's background job is not meant when somebody presses Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with cancelling() as cancel:
+            signal.raise_signal(signal.SIGINT)
+            assert (cancel.is_set(), cancel.count) == (False, 0)
+            signal.raise_signal(signal.SIGTERM)
+            assert cancel.signal == signal.SIGTERM
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_what_the_next_signal_would_do_is_said_past_the_buffered_stream(capfd: pytest.CaptureFixture[str]) -> None:
     with cancelling(tell=True):
         signal.raise_signal(signal.SIGINT)

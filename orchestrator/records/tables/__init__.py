@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from orchestrator.records.tables.alerts import ALERTS
 from orchestrator.records.tables.audit import AUDIT_BLOBS, AUDIT_HEAD, AUDIT_RECORDS
 from orchestrator.records.tables.base import META, METADATA
 from orchestrator.records.tables.sessions import SESSION_RESERVATIONS, SESSIONS
@@ -22,13 +23,14 @@ from orchestrator.records.tables.vault import (
     SNAPSHOTS,
 )
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Of the schema: the last step in ``migrations/versions``. A later release's database is refused, an earlier one's is
 upgraded."""
 
 VERSION_KEY: Final = "schema_version"
 
 __all__ = [
+    "ALERTS",
     "AUDIT_BLOBS",
     "AUDIT_HEAD",
     "AUDIT_RECORDS",

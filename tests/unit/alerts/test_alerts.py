@@ -7,15 +7,17 @@ import multiprocessing
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from loguru import logger
 
 from orchestrator.alerts import Alert, Alerts
+from orchestrator.alerts.alerts import _say_that_nobody_hears
 from orchestrator.alerts.channels import ChannelFault
+from orchestrator.alerts.inbox import Inbox, Waiting
 from orchestrator.alerts.model import MAX_MESSAGE, AlertKind, Notice, document
 from orchestrator.alerts.outbox import Outbox
 from orchestrator.alerts.throttle import MAX_KEYS, Throttle
@@ -44,13 +46,9 @@ class Heard:
             raise self._fault
         self.told.append(told)
 
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    lines: list[str] = []
-    handler = logger.add(lambda message: lines.append(str(message)), level="DEBUG", format="{message}")
-    yield lines
-    logger.remove(handler)
+    def stop(self) -> None:
+        if self._gate is not None:
+            self._gate.set()
 
 
 def failure(skill: str = "a@1.0.0", rule: str = "failed") -> Alert:
@@ -152,8 +150,8 @@ def test_the_queue_is_bounded_and_what_does_not_fit_is_counted() -> None:
     assert outbox.put(Notice(failure()))
     assert stuck.entered.wait(PATIENCE)
     assert [outbox.put(Notice(failure())) for _ in range(5)] == [True] * 3 + [False] * 2
-    assert outbox.close(0.0) == 5  # three that waited, two that did not fit
-    gate.set()
+    assert outbox.close(0.0) == 6  # the one in hand, three that waited, two that did not fit
+    assert gate.is_set(), "it was told to stop"
     assert not outbox.put(Notice(failure()))
 
 
@@ -216,12 +214,59 @@ def test_what_is_over_is_told_and_what_begins_again_too() -> None:
     assert throttle.admit(over, 5.0) == Notice(over, suppressed=1)
 
 
+def test_that_nobody_hears_of_a_failure_is_said_once(logged: list[str]) -> None:
+    _say_that_nobody_hears.cache_clear()
+    for _ in range(2):
+        alerts = Alerts()
+        alerts.send(Alert("audit", "has a log line of its own"))
+        assert len(logged) == 0
+    for _ in range(2):
+        alerts = Alerts()
+        alerts.send(failure())
+        alerts.send(failure(skill="b@1.0.0"))
+        alerts.close()
+    assert len(logged) == 1
+    assert "alert_webhook, alert_command, alert_note, alert_apprise" in logged[0]
+
+
+def test_alike_ones_that_wait_wait_as_one(logged: list[str]) -> None:
+    """A flood of them neither fills the inbox nor is asked about one by one; the order of opposites stays."""
+    seen: list[tuple[str, int]] = []
+    begun, gate = threading.Event(), threading.Event()
+
+    def look(waiting: Waiting) -> None:
+        begun.set()
+        gate.wait(PATIENCE)
+        seen.append((waiting.alert.skill or waiting.alert.kind, waiting.times))
+
+    inbox = Inbox(look, capacity=5)
+    bad, good = Alert("pool_degraded", "bad"), Alert("pool_recovered", "good")
+    assert inbox.put(failure("first"))
+    assert begun.wait(PATIENCE)
+    flood = [failure("a"), failure("b"), failure("a"), failure("b"), failure("a"), bad, bad, good, bad, good]
+    assert [inbox.put(alert) for alert in flood] == [True] * 9 + [False]
+    gate.set()
+    assert inbox.close(time.monotonic() + PATIENCE) == 0
+    assert seen[:3] == [("first", 1), ("a", 3), ("b", 2)]
+    assert seen[3:] == [("pool_degraded", 2), ("pool_recovered", 1), ("pool_degraded", 1)]
+
+
+def test_an_alert_that_makes_no_document_does_not_end_the_others(logged: list[str]) -> None:
+    heard = Heard()
+    alerts = Alerts([heard])
+    alerts.send(Alert("program", "x", at=float("nan")))
+    alerts.send(failure())
+    alerts.close(PATIENCE)
+    assert [told["kind"] for told in heard.told] == ["run_failed"]
+    assert "an alert (program) was dropped: ValueError" in "".join(logged)
+
+
 def test_a_forked_child_sends_nothing_and_waits_for_no_thread_of_its_parent() -> None:
     heard = Heard()
     alerts = Alerts([heard], interval_seconds=0)
     alerts.send(failure())
     assert heard.entered.wait(PATIENCE)
-    with alerts._lock:  # as another thread may at that moment
+    with alerts._inbox._ready:  # as another thread may at that moment
         child = multiprocessing.get_context("fork").Process(target=_send_and_close, args=(alerts,))
         child.start()
         child.join(PATIENCE)

@@ -6,7 +6,9 @@ import http.server
 import importlib.util
 import json
 import os
+import select
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -19,12 +21,14 @@ import pytest
 from pydantic import ValidationError
 
 from orchestrator import Settings, SettingsError
+from orchestrator.alerts import Alerts
 from orchestrator.alerts.alerts import channels_of
 from orchestrator.alerts.channels import Apprise, ChannelFault, Command, Webhook
 from orchestrator.alerts.model import Alert, Notice, document
 from orchestrator.outputs.secrets import Detector
 
 OF_OTHERS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ImportWarning")  # apprise's imports
+PATIENCE = 30.0
 TOLD = document(Notice(Alert("test", "this is a test", skill="a@1.0.0", at=0.0)), Detector())
 
 
@@ -44,10 +48,17 @@ class Server(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that leaves."""
+
+
 @contextmanager
-def served() -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
+def served(tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
     handler = type("Handler", (Server,), {"got": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Quiet(("127.0.0.1", 0), handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -126,6 +137,96 @@ def test_a_server_that_is_not_there_is_a_fault_without_its_address() -> None:
         Webhook(url.replace("http:", "https:")).send(TOLD)  # it speaks no TLS
 
 
+@contextmanager
+def one_that_hangs() -> Iterator[tuple[str, int]]:
+    """Its queue of connections is full: whoever connects waits."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        waiting = [socket.socket() for _ in range(3)]
+        try:
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(listener.getsockname())
+            yield listener.getsockname()
+        finally:
+            for each in waiting:
+                each.close()
+
+
+def test_the_bound_is_for_all_addresses_of_a_name_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connecting to the first takes all the time; a second one, which would drip, has none left."""
+    with one_that_hangs() as hangs, dripping() as drips:
+        address = ("127.0.0.1", int(drips.split(":")[2].split("/")[0]))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (hangs, address)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: found)
+        with pytest.raises(ChannelFault, match=r"did not answer within 0\.3 s"):
+            Webhook("http://two.example/", seconds=0.3).send(TOLD)
+        with socket.socket() as last:
+            last.connect(address)  # so that it ends
+
+
+def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served() as (url, got):
+        good = ("127.0.0.1", int(url.split(":")[2]))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            closed = listener.getsockname()
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (closed, good)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: found)
+        Webhook("http://two.example/200").send(TOLD)
+        assert len(got) == 1
+        assert got[0][1]["Host"] == "two.example"
+
+
+def test_the_bound_is_for_looking_up_the_name_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: answers.wait(60) and [])
+    with pytest.raises(ChannelFault, match=r"did not answer within 0\.1 s"):
+        Webhook("http://slow.example/", seconds=0.1).send(TOLD)
+    answers.set()
+
+
+def test_a_handshake_that_does_not_come_is_left_within_the_bound() -> None:
+    late = pytest.raises(ChannelFault, match=r"did not answer within 0\.1 s")
+    with socket.create_server(("127.0.0.1", 0)) as silent, late:
+        Webhook(f"https://127.0.0.1:{silent.getsockname()[1]}/", seconds=0.1).send(TOLD)
+
+
+def test_over_tls_the_name_must_be_the_servers_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with served(context) as (url, got):
+        named = url.replace("http://127.0.0.1", "https://localhost") + "/200"
+        with pytest.raises(ChannelFault, match="cannot be reached"):
+            Webhook(named).send(TOLD)  # nobody vouches for it
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        Webhook(named).send(TOLD)
+        with pytest.raises(ChannelFault, match="cannot be reached"):
+            Webhook(named.replace("localhost", "127.0.0.1")).send(TOLD)
+        assert [path for path, _, _ in got] == ["/200"]
+
+
+def test_closing_ends_a_webhook_that_hangs(logged: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        alerts = Alerts([Webhook(f"http://127.0.0.1:{silent.getsockname()[1]}/secret-token", seconds=600)])
+        alerts.send(Alert("test", "x"))
+        connection, _ = silent.accept()
+        with connection:
+            alerts.close(0.0)
+            connection.settimeout(PATIENCE)
+            while connection.recv(65536):  # until it is left
+                pass
+    text = "".join(logged)
+    assert "1 alerts were not sent" in text
+    assert "by webhook: it was ended: this closes" in text
+
+
 # --- the command
 
 
@@ -171,6 +272,46 @@ def test_a_command_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None
     for pid in pids.read_text().split():
         state = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout
         assert state.strip()[:1] in ("", "Z")  # an orphan is a zombie until whoever adopts it looks
+
+
+@pytest.mark.parametrize("does", ["time.sleep(600)", "print('x' * 10000)"])
+def test_closing_ends_a_command_that_hangs_with_its_children(tmp_path: Path, logged: list[str], does: str) -> None:
+    """They hold a pipe open: its end is theirs."""
+    os.mkfifo(fifo := tmp_path / "fifo")
+    code = f"import os, time\nos.fork()\npipe = open({str(fifo)!r}, 'w', 1)\npipe.write('here\\n')\n"
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        alerts = Alerts([Command(python(f"{code}while True:\n    {does}\n"), seconds=600)])
+        alerts.send(Alert("test", "x"))
+        assert read(reading, len("here\n") * 2) == b"here\nhere\n"
+        alerts.close(0.0)
+        assert read(reading, 1) == b""
+    finally:
+        os.close(reading)
+    text = "".join(logged)
+    assert "1 alerts were not sent" in text
+    assert "by command: it was ended: this closes" in text
+
+
+def read(descriptor: int, most: int) -> bytes:
+    """``most`` bytes of a FIFO; less where all who write to it are gone."""
+    found = b""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while len(found) < most:
+        assert poll.poll(PATIENCE * 1000), "nobody writes, nor ends"
+        if not (more := os.read(descriptor, most - len(found))):
+            break
+        found += more
+    return found
+
+
+def test_a_command_that_was_stopped_before_it_began_does_not(tmp_path: Path) -> None:
+    command = Command(["/bin/sh", "-c", f"touch {tmp_path}/ran"])
+    command.stop()
+    with pytest.raises(ChannelFault, match="not started"):
+        command.send(TOLD)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_that_does_not_read_is_no_trouble() -> None:

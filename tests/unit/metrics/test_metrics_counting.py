@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.audit import records as audit_records
 from orchestrator.cli.catalogue import MANIFEST_RULE, entries
 from orchestrator.metrics import CATALOGUE, OTHER, Metrics
 from orchestrator.metrics import catalogue as c
@@ -54,7 +55,23 @@ def test_each_status_counts_once(status: Status) -> None:
     found = told(observed(replace(RAN, status=status)), c.RUNS).values
     assert found[status.value, "strict"] == 1
     assert sum(found.values()) == 1
-    assert len(found) == len(Status) * len(c.LEVELS)
+    assert len(found) == (len(Status) + 1) * len(c.LEVELS)
+
+
+def test_one_that_broke_off_counts_too() -> None:
+    metrics = observed(RAN, skills=1)
+    metrics.broke_off("tidy", "strict")
+    metrics.broke_off("tidy", 'x"} 1\n')
+    assert value(metrics, c.RUNS, "raised", "strict") == value(metrics, c.RUNS, "raised", OTHER) == 1
+    assert value(metrics, c.SKILL_RUNS, "tidy", "raised") == 2
+    assert c.RAISED == audit_records.RAISED, "one word for it"
+    assert {count(metrics, c.STAGE_SECONDS, stage) for stage in ("validate", "lease", "run")} == {1}
+
+
+def test_recorded_results_are_counted_apart() -> None:
+    metrics = observed(RAN, replace(RAN, cached=True, level="relaxed"))
+    assert told(metrics, c.RUNS_CACHED).values == {(level,): float(level == "relaxed") for level in c.LEVELS}
+    assert sum(told(metrics, c.RUNS).values.values()) == 2
 
 
 def test_a_run_without_a_sandbox_has_no_stages_but_validation() -> None:

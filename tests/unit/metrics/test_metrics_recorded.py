@@ -30,8 +30,8 @@ def audited(number: int, kind: str, status: str) -> dict[str, object]:
     return row | {"seq": number, "number": number, "at_us": 0, "kind": kind, "run_id": str(number), "status": status}
 
 
-def review(id: str, run_id: str) -> Review:
-    return Review(id, run_id, "changes", (), "", "", "", {}, created_at=1.0, expires_at=2.0)
+def review(id: str, run_id: str, *, expires_at: float = 9e9) -> Review:
+    return Review(id, run_id, "changes", (), "", "", "", {}, created_at=1.0, expires_at=expires_at)
 
 
 def test_the_records_are_counted(tmp_path: Path) -> None:
@@ -43,6 +43,7 @@ def test_the_records_are_counted(tmp_path: Path) -> None:
             records.add_review(review(f"r{number}", str(number)))
         assert records.decide("r0", "rejected", by="x", at=1.0)
         outcomes = [audited(1, "intent", ""), audited(2, "outcome", "failed"), audited(3, "outcome", 'x"}\n')]
+        outcomes.append(audited(5, "outcome", "raised"))
         with database.writing() as connection:
             connection.execute(AUDIT_RECORDS.insert(), [*outcomes, audited(4, "event", "failed")])
         found = recorded_series(database)
@@ -53,7 +54,18 @@ def test_the_records_are_counted(tmp_path: Path) -> None:
     assert value(found, c.RECORDED_REVIEWS, "pending") == 2
     assert value(found, c.RECORDED_REVIEWS, "rejected") == 1
     assert value(found, c.RECORDED_RUNS, "failed") == 1
+    assert value(found, c.RECORDED_RUNS, "raised") == 1
     assert value(found, c.RECORDED_RUNS, OTHER) == 1
+
+
+def test_an_item_that_is_too_old_waits_for_nobody_though_nobody_marked_it(tmp_path: Path) -> None:
+    with Database(tmp_path / "records.db") as database:
+        for number, expires_at in enumerate((1.0, 2.0, 9e9)):
+            Records(database).add_review(review(f"r{number}", str(number), expires_at=expires_at))
+        assert pending_reviews(database) == 1
+        found = recorded_series(database)
+    assert value(found, c.RECORDED_REVIEWS, "pending") == 1
+    assert value(found, c.RECORDED_REVIEWS, "expired") == 2
 
 
 def test_without_records_everything_is_zero() -> None:
@@ -61,7 +73,7 @@ def test_without_records_everything_is_zero() -> None:
     assert {each.metric for each in found} == {c.RECORDED_RUNS, c.RECORDED_SETS, c.RECORDED_REVIEWS}
     assert not any(count for each in found for count in each.values.values())
     runs = next(each for each in found if each.metric is c.RECORDED_RUNS)
-    assert set(runs.values) == {(status.value,) for status in Status}
+    assert set(runs.values) == {(status,) for status in (*Status, c.RAISED)}
 
 
 @pytest.fixture

@@ -84,6 +84,14 @@ def test_what_is_refused_is_named(on_error: Any, pointer: str) -> None:
     assert problems(on_error) == [pointer]
 
 
+@pytest.mark.parametrize(("fallback", "keys"), [({}, 0), ({"value": 1, "skill": "b@1.0.0"}, 2)])
+def test_that_a_fallback_is_one_thing_is_said(fallback: dict[str, Any], keys: int) -> None:
+    with pytest.raises(ManifestError) as raised:
+        skill({"fallback": fallback})
+    expected = 'expected an object with exactly one of "skill" and "value"'
+    assert f"/on_error/fallback: has {keys} keys; {expected}" in str(raised.value)
+
+
 @pytest.mark.parametrize("status", ["succeeded", "denied", "held", "cancelled", "conflict"])
 def test_what_did_not_fail_cannot_be_retried(status: str) -> None:
     assert problems({"retry": {"on": ["failed", status]}}) == ["/on_error/retry/on/1"]
