@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from loguru import logger
 from sqlalchemy import Connection
@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from orchestrator.alerts import Alert, Alerts
 from orchestrator.alerts.journal import Journal
 from orchestrator.alerts.model import AlertKind
-from orchestrator.audit.trail import AuditTrail
+from orchestrator.audit.trail import AuditTrail, OnDisk
 from orchestrator.chores import Chores
 from orchestrator.dashboard import Dashboard, DashboardNote, Keeper, Writer, sources_of
 from orchestrator.dashboard.sources import pool_rows
@@ -42,6 +42,8 @@ from orchestrator.settings import Settings
 from orchestrator.text import one_line
 from orchestrator.upkeep import Upkeep
 
+_MOST_WRITERS: Final = 1000
+
 
 class Books:
     """Of one orchestrator. Thread-safe. Close it before the installation that it was opened on."""
@@ -55,6 +57,7 @@ class Books:
     ) -> None:
         database, instance, history = installation.database, installation.instance, installation.history
         self._image_id = installation.host.image_id
+        self._writers: set[str] = set()  # digests of skills whose last run changed something
         self._exit = ExitStack()
         with ExitStack() as undo:
             undo.push(self._exit.__exit__)
@@ -127,16 +130,19 @@ class Books:
         *,
         principal: str,
         session: str,
-    ) -> Iterator[Callable[[], None]]:
-        """Around the run itself. Raises RecordsError when the intent cannot be recorded: then nothing may start. What
-        it gives waits until the intent is on the disk, or raises RecordsError: before that nothing may land."""
+    ) -> Iterator[OnDisk]:
+        """Around the run itself. Raises RecordsError when the intent cannot be recorded: then nothing may start. It
+        gives what waits until the intent is on the disk, or raises RecordsError: before that nothing may land."""
         image_id = self._image_id
         with self._recording("intent", "a run could not be put on record, so it did not start", run_id):
             intent = self.audit.intent(
                 run_id, skill, inputs, decision, principal=principal, session=session, image_id=image_id
             )
         try:
-            yield partial(self.audit.settled, intent)
+            on_disk = self.audit.on_disk(intent)
+            if skill.digest in self._writers:
+                on_disk.hurry()
+            yield on_disk
         except BaseException as error:
             self._broke(run_id, skill, decision.level, error)
             raise
@@ -161,10 +167,19 @@ class Books:
 
         with self._recording("outcome", "what a run came to could not be put on record", result.run_id):
             self.audit.outcome(result, also=also)
+        self._expect(skill, writes=bool(result.changes))
         for each in followed:
             self._tell(each, result)
         self.metrics.observe(result)
         self.changed()
+
+    def _expect(self, skill: SkillManifest, *, writes: bool) -> None:
+        """What a skill did last time it most likely does again: the sync that its changes wait for can begin early. One
+        that changes nothing is not held up by it."""
+        if not writes:
+            self._writers.discard(skill.digest)
+        elif len(self._writers) < _MOST_WRITERS:
+            self._writers.add(skill.digest)
 
     def last_after_all(self, skill: SkillManifest, result: RunResult, *, shortened: bool) -> None:
         """A run that was recorded as ``repeated`` was its call's last: now its outcome counts. Raises RecordsError."""

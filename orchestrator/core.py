@@ -64,7 +64,7 @@ from orchestrator.sandbox.sandbox import Sandbox
 from orchestrator.sessions import Budget, Session
 from orchestrator.settings import Settings
 from orchestrator.validation.inputs import merge_and_check
-from orchestrator.vault.transaction import Landed, unusable_grants
+from orchestrator.vault.transaction import Landed, OnRecord, unusable_grants
 from orchestrator.warming import WarmLevels
 
 logger.disable("orchestrator")  # a library is silent until somebody asks: see ``logs.configure``
@@ -248,9 +248,9 @@ class Orchestrator:
             validated = time.monotonic() - began
             with books.on_record(
                 run_id, call.skill, call.inputs, decision, principal=call.principal, session=session
-            ) as settled:
+            ) as on_record:
                 timings = Timings(validate=validated, total=validated)
-                result = self._answered(call, course, decision, timings, settled)
+                result = self._answered(call, course, decision, timings, on_record)
                 result = replace(result, timings=replace(result.timings, total=time.monotonic() - began))
             shortened = call.shortened or (place is not None and place.shortened)
             repeated = repeats(result)
@@ -262,7 +262,7 @@ class Orchestrator:
         return result
 
     def _answered(
-        self, call: _Call, course: Course, decision: Decision, timings: Timings, settled: Callable[[], None]
+        self, call: _Call, course: Course, decision: Decision, timings: Timings, on_record: OnRecord
     ) -> RunResult:
         """A denial, a recorded result, or what a sandbox comes to."""
         skill, memo, run_id = call.skill, self._kept.memo, course.run_id
@@ -276,7 +276,7 @@ class Orchestrator:
         if looked.hit is not None:
             return looked.hit.result(run_id, skill, decision, timings)
         request = Request.of(run_id, skill, call.inputs, decision, on_event=call.on_event, cancelled=call.cancelled)
-        request = replace(request, commit=call.commit, settled=settled, course=course)
+        request = replace(request, commit=call.commit, on_record=on_record, course=course)
         parts = self._runner.run(request, call.on_conflict)
         result = run_result(
             run_id, skill, decision, replace(parts, timings=replace(parts.timings, validate=timings.validate))

@@ -35,7 +35,7 @@ from orchestrator.sandbox.sandbox import Sandbox
 from orchestrator.sandbox.spec import Limits, SandboxSpec
 from orchestrator.text import one_line
 from orchestrator.vault.history import RunFacts
-from orchestrator.vault.transaction import Landed, Terms, begin, land
+from orchestrator.vault.transaction import Landed, OnRecord, Terms, begin, land
 
 _START_ATTEMPTS = 3  # sandboxes tried for one run; another is only taken while nothing can have come of the job
 
@@ -85,7 +85,7 @@ class Request:
     cancelled: Callable[[], bool]
     commit: bool = True
     hold_conflicts: bool = True
-    settled: Callable[[], None] = lambda: None  # see ``Terms``
+    on_record: OnRecord | None = None  # see ``Terms``
     course: Course = field(default_factory=Course)
 
     @classmethod
@@ -206,5 +206,5 @@ class Runner:
             hold_conflicts=request.hold_conflicts,
             history=self._installation.history,
             facts=facts,
-            settled=request.settled,
+            on_record=request.on_record,
         )

@@ -2,18 +2,23 @@
 
     commit (survives this process) -> sync of the database (survives a power cut) -> anchor -> whoever waits goes on
 
-In this order, so no anchor is ever ahead of what the disk holds. Records that come meanwhile share the next sync.
+In this order, so no anchor is ever ahead of what the disk holds. It begins a moment later (``LINGER_SECONDS``), or once
+somebody waits: beside a short run, the thread would take more time from it than the sync takes. Records that come
+meanwhile share it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from loguru import logger
 
 from orchestrator.audit.chain import Head
 from orchestrator.records.errors import RecordsError
+
+LINGER_SECONDS: Final = 0.02  # more than most runs take; what a power cut may cost
 
 
 class Behind:
@@ -30,21 +35,33 @@ class Behind:
         self._done = 0  # the number of the last record that is finished with
         self._failed: RecordsError | None = None
         self._thread: threading.Thread | None = None
+        self._urgent = False  # somebody waits
         self._closing = False
 
     def put(self, head: Head) -> None:
         """The chain ends there now. Heads may come in any order, from several threads."""
         with self._changed:
+            was_behind = self._is_behind()
             if self._newest is None or head.seq > self._newest.seq:
                 self._newest = head
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="audit-behind", daemon=True)
                 self._thread.start()
+            elif not was_behind:
+                self._changed.notify_all()
+
+    def hurry(self) -> None:
+        """Somebody will wait soon."""
+        with self._changed:
+            self._urgent = True
             self._changed.notify_all()
 
     def wait(self, seq: int) -> None:
         """Until record ``seq``, which was put, is on the disk and its anchor was tried. Raises ``RecordsError``."""
         with self._changed:
+            if self._done < seq:
+                self._urgent = True
+                self._changed.notify_all()
             self._changed.wait_for(lambda: self._done >= seq or self._failed is not None)
             if self._done < seq:
                 self._raise_failed()
@@ -89,6 +106,8 @@ class Behind:
         """The newest head, once there is one that needs something; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._is_behind())
+            self._changed.wait_for(lambda: self._closing or self._urgent, LINGER_SECONDS)
+            self._urgent = False
             return self._newest if self._is_behind() else None
 
     def _is_behind(self) -> bool:

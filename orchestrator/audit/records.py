@@ -68,9 +68,12 @@ class Draft:
     blobs: tuple[Blob, ...] = ()
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
 def canonical(body: Mapping[str, Any]) -> str:
     """``RecordsError``: larger than a record may be. ``TypeError``: a float, or nothing that JSON has."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = _encode(body)
     if len(text) > MAX_BODY_BYTES:
         raise RecordsError(f"an audit record of {len(text)} bytes is larger than {MAX_BODY_BYTES}")
     return text

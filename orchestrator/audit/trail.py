@@ -8,7 +8,7 @@ What must not happen before waits for it: ``settled``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -37,6 +37,22 @@ from orchestrator.settings import Settings
 from orchestrator.validation.recent import Recent
 
 _KEPT_BYTES: Final = 16 * 2**20  # of blobs that need not be looked through for secrets again
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """That a record survives a power cut, for whoever must know."""
+
+    _behind: Behind
+    _number: int
+
+    def hurry(self) -> None:
+        """``wait`` will be called soon."""
+        self._behind.hurry()
+
+    def wait(self) -> None:
+        """See ``AuditTrail.settled``."""
+        self._behind.wait(self._number)
 
 
 class AuditTrail:
@@ -202,6 +218,9 @@ class AuditTrail:
         """Wait until record ``number``, one of this process, is on the disk. ``RecordsError``: it cannot be brought
         there; no further run starts then."""
         self._behind.wait(number)
+
+    def on_disk(self, number: int) -> OnDisk:
+        return OnDisk(self._behind, number)
 
     def _kept(self, skill: SkillManifest) -> Kept:
         """The skill's blobs. What a manifest says is its digest and what a caller may override."""

@@ -23,7 +23,7 @@ from orchestrator.records.values import as_json
 from orchestrator.records.versions import make
 from orchestrator.records.writer import Busy, Writer
 
-_BEGIN: Final = "sqlite_begin"  # our execution option: the statement that begins a transaction
+_BEGIN: Final = "sqlite_begin"  # our execution option: the statement that begins a transaction; "": somebody else does
 
 _RESTORE: Final = "restore it from a backup, or move it (with its -wal and -shm files) away to start with no records"
 _IN_USE: Final = ("are locked by another process, which did not let go in time", "try again when it has finished")
@@ -57,13 +57,12 @@ class SqliteFile:
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self.path = path.absolute()
         self.name = f"the records {self.path}"
+        self._name = os.fspath(self.path)
         self.restore_hint = _RESTORE
         self._busy_seconds = busy_seconds
         self._file: tuple[int, int] | None = None  # once it is known to be ours
         self.reader: Engine = _engine(self.path, busy_seconds)
-        # The write lock is taken at once: a transaction that read first could not wait for it any more.
-        immediate = self.reader.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        self._writer = Writer(immediate, self.path, busy_seconds)
+        self._writer = Writer(self.reader.execution_options(**{_BEGIN: ""}), self.path, busy_seconds)
 
     def open(self) -> None:
         """Create the file (mode 0600) if there is none; its directory must exist."""
@@ -80,7 +79,7 @@ class SqliteFile:
 
     def check(self) -> None:
         """A kept connection would go on writing to a file that was replaced."""
-        now = self.path.lstat()
+        now = os.lstat(self._name)
         if self._file not in (None, (now.st_dev, now.st_ino)):
             raise RecordsError(f"{self.name} were replaced by another file", hint="start again to use it")
 
@@ -195,7 +194,8 @@ def _uri(path: Path) -> str:
 
 
 def _begin(connection: Connection) -> None:
-    driver_of(connection).execute(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+    if statement := connection.get_execution_options().get(_BEGIN, "BEGIN"):
+        driver_of(connection).execute(statement)
 
 
 def _create(path: Path, busy_seconds: float) -> None:

@@ -118,7 +118,11 @@ def record(
         health = states.after(before.health, outcome, run_id=result.run_id, at=at, quarantine=False)
     statistics = before.statistics if counts == "outcome" else before.statistics.add(result, at)
     if found is not None:
-        _UPDATE(connection, health.condition, _text(health), _text(statistics), at, *key)
+        text = _text(statistics)
+        _UPDATE(connection, health.condition, _health_text(health), text, at, *key)
+        if len(_WRITTEN) >= _MOST_WRITTEN:
+            _WRITTEN.clear()
+        _WRITTEN[text] = statistics
     else:
         _insert(connection, Standing(before.name, before.version, before.code_sha256, health, statistics), at)
     events = list(_followed(before, health, result.run_id, at))
@@ -205,7 +209,15 @@ def _health_in(text: object) -> Health | None:
         return None
 
 
+_WRITTEN: Final[dict[object, Statistics]] = {}
+"""What this process wrote, and so need not be read: a skill that runs again finds what its last run left."""
+
+_MOST_WRITTEN: Final = 64
+
+
 def _statistics_in(text: object) -> Statistics | None:
+    if (known := _WRITTEN.pop(text, None)) is not None:
+        return known
     try:
         return Statistics.from_json(json.loads(cast(str, text)))
     except _UNREADABLE:
@@ -216,8 +228,16 @@ def _key(skill: SkillManifest) -> dict[str, Any]:
     return {"a": skill.name, "b": skill.version, "c": skill.code_digest}
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _text(value: Health | Statistics) -> str:
-    return json.dumps(value.to_json(), separators=(",", ":"))
+    return _encode(value.to_json())
+
+
+@functools.lru_cache(maxsize=64)
+def _health_text(health: Health) -> str:
+    return _text(health)
 
 
 def _put_health(connection: Connection, key: dict[str, Any], health: Health) -> None:

@@ -5,8 +5,9 @@ a person, or nothing. The stages are modules of their own: ``collect``, ``check`
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from orchestrator.errors import VaultError
 from orchestrator.manifest.model import ReviewRules, VaultGrants
@@ -31,13 +32,21 @@ from orchestrator.vault.slots import Slot
 from orchestrator.vault.tally import Quotas
 
 
+class OnRecord(Protocol):
+    def hurry(self) -> None:
+        """``wait`` will be called soon."""
+
+    def wait(self) -> None:
+        """Until what must be on record is on the disk. What it raises goes through: nothing lands then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """On what terms a run's changes land. ``review``: rules that may make them wait; ``warnings``: what the policy let
     pass with a warning, which some of them ask about. ``commit`` False: a dry run.
     ``hold_conflicts``: keep a set that met a conflict, for a person to decide. ``history`` None: nothing is remembered
-    (and then nothing can be held). ``judge``: looks at what was written, and may change or refuse it. ``settled``
-    returns once the run's begin is on record for good, and raises where it cannot be: then nothing lands."""
+    (and then nothing can be held). ``judge``: looks at what was written, and may change or refuse it. ``on_record``:
+    that the run's begin is, for good, before anything lands."""
 
     grants: VaultGrants
     forbidden: Sequence[str] = ()
@@ -48,7 +57,7 @@ class Terms:
     history: History | None = None
     facts: RunFacts = field(default_factory=lambda: RunFacts("", ""))
     judge: Judge | None = None
-    settled: Callable[[], None] = lambda: None
+    on_record: OnRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,8 @@ def land(slot: AnySlot, limits: Limits, terms: Terms) -> Landed:
         changes = _without_unused_grants(collected, terms.grants)
         if not changes.entries and not changes.refusals and not changes.conflicts:
             return Landed()
+        if terms.on_record is not None and terms.commit:
+            terms.on_record.hurry()
         with opened(slot.vault.open()) as root:
             reach = root_reach(root)
             changes = with_moves(changes, reach)
@@ -127,7 +138,8 @@ def _decide(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
 
 
 def _commit(vault: Vault, changes: ChangeSet, terms: Terms) -> Landed:
-    terms.settled()
+    if terms.on_record is not None:
+        terms.on_record.wait()
     try:
         if terms.history is None:
             return Landed(commit(vault, changes))
