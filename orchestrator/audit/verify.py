@@ -33,8 +33,9 @@ from orchestrator.records import Database
 from orchestrator.records.tables import AUDIT_RECORDS
 from orchestrator.text import one_line
 
-ANCHORED_SECONDS: Final = 60  # an anchor follows its record within milliseconds, or not at all
-MOST_UNANCHORED: Final = 2  # older records that a killed process may have left behind
+ANCHORED_SECONDS: Final = 60  # an anchor follows its record within a moment, or not at all
+MOST_UNANCHORED: Final = 2  # older records that a killed process may have left behind, whenever they were made;
+UNANCHORED_SECONDS: Final = 5  # or any number, made within this time: a busy one, with a slow disk
 _MOST_TOLD: Final = 20  # of one sort
 
 
@@ -322,17 +323,19 @@ def _histories(trail: _Trail, verdict: Verdict) -> None:
 
 
 def _unanchored(connection: Connection, trail: _Trail, end: int, now_us: int, verdict: Verdict) -> None:
-    """Records at the end that no anchor tells of. A process that is killed leaves a record or two so, until the next
-    start; when there are more, and a minute has passed, somebody cut their anchors off (a machine that lost power while
-    it was busy looks the same, and is not given the benefit of the doubt)."""
+    """Records at the end that no anchor tells of. A process that is killed leaves those of its last moment so, until
+    the next start; when they reach further back, and a minute has passed, somebody cut their anchors off (a machine
+    that lost power while it was busy may look the same, and is not given the benefit of the doubt). Their times are
+    sealed."""
     anchored, last = max((each.seq for each in trail.anchors), default=0), min(end, trail.walk.last)
     if last <= anchored or not trail.reading.anchors:  # that it has none at all is told already
         return
     place = AUDIT_RECORDS.c.seq.between(anchored + 1, last)
-    old = AUDIT_RECORDS.c.at_us < now_us - ANCHORED_SECONDS * 1_000_000
-    count = connection.scalar(select(func.count()).select_from(AUDIT_RECORDS).where(place, old)) or 0
+    at = AUDIT_RECORDS.c.at_us
+    old = select(func.count(), func.max(at) - func.min(at)).where(place, at < now_us - ANCHORED_SECONDS * 1_000_000)
+    count, span_us = connection.execute(old).one()
     others = connection.dialect.name != "sqlite"  # machines that write to one server have anchor files of their own
-    if count > MOST_UNANCHORED and not others:
+    if count > MOST_UNANCHORED and span_us > UNANCHORED_SECONDS * 1_000_000 and not others:
         meaning = f"the anchor file's end was cut off: {count} records older than a minute have no anchor"
         verdict.add(Fault.ANCHORS, meaning, anchored + 1, last)
     else:
