@@ -16,15 +16,9 @@ from orchestrator.records import Records
 from orchestrator.registry import Registry
 from orchestrator.reviews import Reviews
 from orchestrator.settings import Settings
-from orchestrator.upkeep import Chore, Rest
+from orchestrator.upkeep import Chore, Rest, go_on
 
 _DAY_SECONDS: Final = 86400.0
-
-
-def _go_on(seconds: float) -> bool:
-    """At a start nothing rests, and nothing is stopped half way."""
-    del seconds
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +48,13 @@ class Chores:
         if settings.audit_anchor_command or settings.audit_anchor_syslog:
             yield Chore("telling the audit trail's end", OUTSIDE_SECONDS, lambda rest: self.audit.tell_outside())
 
-    def _prune_trail(self, rest: Rest = _go_on) -> None:
+    def _prune_trail(self, rest: Rest = go_on) -> None:
         """Once a day, whichever process asks first."""
         settings = self.settings
         if self._is_due("audit.prune"):
             prune(self.audit, keep_days=settings.audit_days, keep_bytes=settings.audit_mb * 2**20, rest=rest)
 
-    def _prune_skills(self, rest: Rest = _go_on) -> None:
+    def _prune_skills(self, rest: Rest = go_on) -> None:
         """The same of what followed for skills from their runs: the trail says it too, for as long."""
         if self._is_due("skills.prune"):
             self.registry.prune(keep_days=self.settings.audit_days, rest=rest)

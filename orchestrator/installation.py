@@ -38,6 +38,7 @@ from orchestrator.sandbox.slot import NoSlot, Slot
 from orchestrator.sandbox.spec import SandboxSpec, VaultView
 from orchestrator.sandbox.sweep import remove_owned, sweep
 from orchestrator.settings import Settings
+from orchestrator.upkeep import Rest, go_on
 from orchestrator.validation.scanner import Scanner
 from orchestrator.vault.history import History, objects_of
 from orchestrator.vault.holding import ALERT_MARK, notes_pattern
@@ -231,7 +232,7 @@ def history(vault: Vault, database: Database, settings: Settings, instance: str)
         yield found
 
 
-def prune_daily(found: History, settings: Settings, rest: Callable[[float], bool] = lambda seconds: False) -> None:
+def prune_daily(found: History, settings: Settings, rest: Rest = go_on) -> None:
     """Once a day, of all that ask: forget what is too old, or too much. ``rest``: see ``History.prune``."""
     if found.prune_is_due():
         found.prune(keep_days=settings.keep_days, keep_bytes=settings.keep_mb * 2**20, rest=rest)

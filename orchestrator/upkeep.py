@@ -23,6 +23,12 @@ Rest = Callable[[float], bool]
 """Waits so many seconds, between two steps of a long chore; True: it is time to stop."""
 
 
+def go_on(seconds: float) -> bool:
+    """The ``Rest`` of whoever does not rest, and does all."""
+    del seconds
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Chore:
     """``every_seconds``: from the end of one turn to the next."""

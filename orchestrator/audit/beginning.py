@@ -76,7 +76,7 @@ def begin_anew(database: Database, key_path: Path, anchors: AnchorFile) -> str:
         ring = keys.load(key_path)
         texts = Sanitiser(Detector(), ring.newest.content)
         facts = {"anchors": "kept" if anchors.size() else "none"}
-        draft = records.event(BEGUN_ANEW, texts, principal="", session="", run_id="", skill="", facts=facts)
+        draft = records.event(BEGUN_ANEW, texts, facts=facts)
         with database.writing() as connection:
             if is_begun(connection):
                 hint = "nothing has to be begun: see what `orchestrator audit verify` finds, and start an orchestrator"

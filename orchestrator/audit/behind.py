@@ -50,18 +50,17 @@ class Behind:
             elif not was_behind:
                 self._changed.notify_all()
 
-    def hurry(self) -> None:
-        """Somebody will wait soon."""
-        with self._changed:
-            self._urgent = True
-            self._changed.notify_all()
-
-    def wait(self, seq: int) -> None:
-        """Until record ``seq``, which was put, is on the disk and its anchor was tried. Raises ``RecordsError``."""
+    def hurry(self, seq: int) -> None:
+        """Somebody will ``wait`` soon."""
         with self._changed:
             if self._done < seq:
                 self._urgent = True
                 self._changed.notify_all()
+
+    def wait(self, seq: int) -> None:
+        """Until record ``seq``, which was put, is on the disk and its anchor was tried. Raises ``RecordsError``."""
+        with self._changed:
+            self.hurry(seq)
             self._changed.wait_for(lambda: self._done >= seq or self._failed is not None)
             if self._done < seq:
                 self._raise_failed()

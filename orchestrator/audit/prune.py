@@ -11,7 +11,7 @@ Records go from the oldest on. Those that go are named by a checkpoint in the ch
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from orchestrator.audit.trail import AuditTrail
 from orchestrator.records import Database
 from orchestrator.records.tables import AUDIT_BLOBS, AUDIT_RECORDS
 from orchestrator.settings import Settings
+from orchestrator.upkeep import Rest, go_on
 
 UNENDED_SECONDS: Final = 86400
 """No run takes that long. What has no outcome after it was interrupted, and never gets one."""
@@ -32,7 +33,6 @@ _BLOBS_AT_ONCE: Final = 100
 _READ_AT_ONCE: Final = 2000
 _REST_SECONDS: Final = 0.05  # between two, for whoever waits for the lock
 _ROW_BYTES: Final = 600  # of a record, besides its body
-_RULESET: Final = '"ruleset":"'  # no text in a body has it: its quotes would be escaped
 _SHA256_DIGITS: Final = 64
 _R: Final = AUDIT_RECORDS.c
 _B: Final = AUDIT_BLOBS.c
@@ -51,7 +51,7 @@ def prune(
     keep_days: float,
     keep_bytes: int,
     now_us: int | None = None,
-    rest: Callable[[float], bool] = lambda seconds: False,
+    rest: Rest = go_on,
 ) -> Pruned:
     """Forget records older than ``keep_days``, and the oldest while all take more than ``keep_bytes``, each with the
     content that no newer one names. ``RecordsError``.
@@ -115,7 +115,9 @@ def _newest_first(connection: Connection) -> Iterator[Row[Any]]:
 def _ruleset(connection: Connection) -> ColumnElement[str]:
     """The blob that an intent names as its rules, in its body; something that is no blob's name in other records."""
     place = func.instr if connection.dialect.name == "sqlite" else func.strpos
-    return func.substr(_R.body, place(_R.body, _RULESET) + len(_RULESET), _SHA256_DIGITS).label("ruleset")
+    return func.substr(_R.body, place(_R.body, records.RULESET_MARK) + len(records.RULESET_MARK), _SHA256_DIGITS).label(
+        "ruleset"
+    )
 
 
 def _before_unended(connection: Connection, through: int, since_us: int) -> int:
@@ -143,7 +145,7 @@ def _forget(trail: AuditTrail, upto: int) -> int:
     return removed
 
 
-def _forget_blobs(trail: AuditTrail, rest: Callable[[float], bool]) -> int:
+def _forget_blobs(trail: AuditTrail, rest: Rest) -> int:
     """Those that no record names. All records are read for that, so it is done without the lock; only those that were
     added since are looked at again with it."""
     with trail.database.reading() as connection:

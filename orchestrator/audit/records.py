@@ -38,6 +38,10 @@ MAX_BODY_BYTES: Final = 2**20
 MAX_FINDINGS: Final = 100  # of each sort in one record; how many there were is in it
 MAX_CHANGES: Final = 100
 FORMAT: Final = 1
+RULESET_MARK: Final = '"ruleset":"'
+"""What stands before the name of an intent's list of rules (``_checks``). No text in a body has it: its quotes would be
+escaped."""
+
 RAISED: Final = "raised"  # the status of an outcome where the call ended in an exception instead of a result
 
 
@@ -298,7 +302,14 @@ def raised(run_id: str, skill: str, error: BaseException, texts: Sanitiser) -> D
 
 
 def event(
-    action: str, texts: Sanitiser, *, principal: str, session: str, run_id: str, skill: str, facts: Mapping[str, Any]
+    action: str,
+    texts: Sanitiser,
+    *,
+    facts: Mapping[str, Any],
+    principal: str = "",
+    session: str = "",
+    run_id: str = "",
+    skill: str = "",
 ) -> Draft:
     body = {"format": FORMAT, "action": texts.name(action), "facts": texts.outline(facts, lines=True)}
     return Draft(

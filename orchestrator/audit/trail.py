@@ -48,7 +48,7 @@ class OnDisk:
 
     def hurry(self) -> None:
         """``wait`` will be called soon."""
-        self._behind.hurry()
+        self._behind.hurry(self._number)
 
     def wait(self) -> None:
         """See ``AuditTrail.settled``."""
@@ -259,10 +259,7 @@ class AuditTrail:
         if not (news := self._ending.news()):
             return False
         try:
-            self.append_all([
-                records.event(each.action, self.texts, principal="", session="", run_id="", skill="", facts=each.facts)
-                for each in news
-            ])  # fmt: skip
+            self.append_all([records.event(each.action, self.texts, facts=each.facts) for each in news])
         except RecordsError as error:
             self._ending.again(news)
             logger.error("what became of the audit trail's anchor file is not on record yet: {}", error)

@@ -14,13 +14,14 @@ from typing import Final, NamedTuple
 
 from orchestrator.audit.chain import GENESIS, SEALED, joined, seal
 from orchestrator.audit.key import Key, Keyring
+from orchestrator.audit.records import RULESET_MARK
 from orchestrator.strictjson import StrictJSONError, loads
 
 MAX_ODD: Final = 1000
 MAX_NAMED: Final = 500
 _NUMBER, _KIND, _BODY, _KEY, _PREV = (SEALED.index(name) for name in ("number", "kind", "body", "key_id", "prev"))
 _CODE, _MANIFEST = SEALED.index("code"), SEALED.index("manifest")
-_RULESET: Final = b'"ruleset":"'
+_RULESET: Final = RULESET_MARK.encode()
 _MAX_BODY: Final = 10_000  # of the records that the walk itself reads
 
 Range = tuple[int, int]

@@ -22,9 +22,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Protocol, Self
 
@@ -146,15 +147,9 @@ class Database:
 
     # --- transactions ----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees what was committed when it began, and may not write."""
-        self._require_open()
-        with self._translated() as stage:
-            self._backend.check()
-            with self._backend.reader.begin() as connection:
-                yield connection
-                stage.committing = True
+        return self._transaction(self._backend.reader.begin)
 
     @contextmanager
     def writing(self, *, synced: bool = True) -> Iterator[Connection]:
@@ -165,16 +160,21 @@ class Database:
         """
         if getattr(self._writes, "here", False):
             raise RuntimeError("this thread is writing already: pass its connection on")
-        self._require_open()
         self._writes.here = True
         try:
-            with self._translated() as stage:
-                self._backend.check()
-                with self._backend.writing(synced=synced) as connection:
-                    yield connection
-                    stage.committing = True
+            with self._transaction(partial(self._backend.writing, synced=synced)) as connection:
+                yield connection
         finally:
             self._writes.here = False
+
+    @contextmanager
+    def _transaction(self, begin: Callable[[], AbstractContextManager[Connection]]) -> Iterator[Connection]:
+        self._require_open()
+        with self._translated() as stage:
+            self._backend.check()
+            with begin() as connection:
+                yield connection
+                stage.committing = True
 
     def sync(self) -> None:
         """What is committed by now is on the disk. After a ``RecordsError`` nobody knows what is: a second call that

@@ -4,7 +4,7 @@ but for those that say otherwise."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from orchestrator.records.tables import (
     SNAPSHOT_ENTRIES,
     SNAPSHOTS,
 )
+from orchestrator.upkeep import Rest, go_on
 
 _FORGOTTEN_AT_ONCE: Final = 500  # change sets or reviews in one transaction, some 30 ms
 _REST_SECONDS: Final = 0.05  # between two, for whoever waits for the lock
@@ -106,7 +107,7 @@ class Records:
         with self._database.writing() as connection:
             connection.execute(CHANGE_SETS.delete().where(CHANGE_SETS.c.run_id == run_id))
 
-    def forget_older(self, than: float, *, rest: Callable[[float], bool] = lambda seconds: False) -> None:
+    def forget_older(self, than: float, *, rest: Rest = go_on) -> None:
         """Change sets made before ``than`` (Unix seconds), but none that is held; reviews decided before.
 
         Many transactions, so that nobody has to wait long for the lock. ``rest`` is called between them with the

@@ -57,8 +57,7 @@ class Writer:
                 else:
                     driver.execute("COMMIT")
             except BaseException:
-                connection.invalidate()  # not back to the pool: whoever gets it next would not know how it commits
-                connection.close()
+                _discard(connection)
                 raise
             self._keep(connection)
         finally:
@@ -79,8 +78,7 @@ class Writer:
 
     def _drop(self) -> None:
         if (kept := self._taken()) is not None:
-            kept.invalidate()
-            kept.close()
+            _discard(kept)
 
     def _commit_as(self, driver: sqlite3.Connection, synced: bool) -> None:
         """FULL syncs the log with each commit; NORMAL only before its content is moved into the database."""
@@ -113,3 +111,9 @@ class Writer:
         """What is kept is left alone: closing it would have SQLite touch files that the parent uses."""
         _PARENTS.append(self._kept)
         self._kept, self._turn = None, threading.Lock()
+
+
+def _discard(connection: Connection) -> None:
+    """Not back to the pool: whoever gets it next would not know how it commits."""
+    connection.invalidate()
+    connection.close()

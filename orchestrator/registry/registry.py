@@ -35,6 +35,7 @@ from orchestrator.registry.versions import Reference, newest, parse_reference, p
 from orchestrator.results.model import RunResult, Status
 from orchestrator.strictjson import dumps_canonical
 from orchestrator.text import one_line
+from orchestrator.upkeep import Rest, go_on
 from orchestrator.validation.finding import Finding
 from orchestrator.validation.recent import Recent
 
@@ -274,7 +275,7 @@ class Registry:
 
         self._keep(enable)
 
-    def prune(self, *, keep_days: float, rest: Callable[[float], bool] = lambda seconds: False) -> int:
+    def prune(self, *, keep_days: float, rest: Rest = go_on) -> int:
         """Forget events that followed from runs, are older than that or too many for one skill; how many. What people
         did stays. ``rest`` is called between two transactions with the seconds to wait; True: the next call does what
         is left."""

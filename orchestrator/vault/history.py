@@ -23,6 +23,7 @@ from loguru import logger
 from orchestrator.errors import VaultError
 from orchestrator.records import Records, SetState, StoredChange, StoredSet
 from orchestrator.records.deeds import Deed
+from orchestrator.upkeep import Rest, go_on
 from orchestrator.vault import commit as committing
 from orchestrator.vault.changes import Attributes, Change, ChangeSet, Entry, plain
 from orchestrator.vault.contents import hashed_at, read_at
@@ -288,7 +289,7 @@ class History:
         vault = hashlib.sha256(os.fsencode(self.vault.root)).hexdigest()[:32]
         return self.records.due(f"pruned/{vault}", at=time.time(), every_seconds=86400)
 
-    def prune(self, *, keep_days: float, keep_bytes: int, rest: Callable[[float], bool] = lambda seconds: False) -> int:
+    def prune(self, *, keep_days: float, keep_bytes: int, rest: Rest = go_on) -> int:
         """Forget change sets and decided reviews older than ``keep_days``, then the oldest sets until at most
         ``keep_bytes`` are kept. What is held or waits stays. How many bytes went. ``rest``: see ``forget_older``."""
         self.finished()
